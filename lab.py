@@ -1,0 +1,73 @@
+"""Set everything up and open the lab: `python3 lab.py`. Set everything up and run all tests: `python3 lab.py test`.
+
+Needs Python 3.11 to 3.13 and nothing else; everything goes into .venv beside this file. What follows `lab.py` is handed
+to the `llmlab` command (`python3 lab.py doctor`). A second call finds all in place and starts at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def main(arguments: list[str]) -> int:
+    """Set up what is missing, then run the command; returns its exit code."""
+    if not (3, 11) <= sys.version_info[:2] <= (3, 13):
+        return fail(
+            f"LLM Lab runs on Python 3.11 to 3.13, but this is {sys.version.split()[0]}; start lab.py with one of them."
+        )
+    testing = arguments[:1] == ["test"]
+    if problem := set_up("test" if testing else "lab"):
+        return fail(problem)
+    command = ["-m", "pytest", *arguments[1:]] if testing else ["-m", "llmlab.cli", *(arguments or ["lab"])]
+    try:
+        return subprocess.call([PYTHON, *command], cwd=ROOT)
+    except KeyboardInterrupt:
+        return 130
+
+
+def set_up(level: str) -> str | None:
+    """Make .venv, install the pinned packages, fetch the weights; returns what went wrong, if something did."""
+    if subprocess.call([PYTHON, "-c", ""], stderr=subprocess.DEVNULL) if PYTHON.exists() else True:
+        print("Making .venv …", flush=True)
+        if subprocess.call([sys.executable, "-m", "venv", "--clear", VENV]):
+            return "Python could not make .venv; install its venv module (Debian, Ubuntu: apt install python3-venv) and try again."
+    listed = b"".join((ROOT / name).read_bytes() for name in ("requirements.txt", "pyproject.toml"))
+    stamp, found = VENV / f"set-up-for-{level}", hashlib.sha256(listed + str(ROOT).encode()).hexdigest()
+    if not stamp.exists() or stamp.read_text() != found:
+        print(f"Installing the packages of requirements.txt for {level!r}: a minute or two, once …", flush=True)
+        wanted = ".[test]" if level == "test" else "."
+        install = [
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "-c",
+            "requirements.txt",
+            "-e",
+            wanted,
+        ]
+        if subprocess.call([PYTHON, *install], cwd=ROOT):
+            return "pip could not install the packages (its reason stands above); check the network and start again."
+        stamp.write_text(found)
+    if subprocess.call([PYTHON, "-m", "llmlab.cli", "fetch", "--if-missing"], cwd=ROOT):
+        print("Going on without the model in the box.", flush=True)
+    return None
+
+
+def fail(sentence: str) -> int:
+    """Print one sentence; returns the exit code for failure."""
+    print(sentence, file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

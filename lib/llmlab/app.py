@@ -1,0 +1,170 @@
+"""A chat application as layers around the API: each may change what is sent, and what the person gets back."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from llmlab.model import Message, Model, Reply
+
+# Two examples say what is wanted better than an instruction does, above all to a small model.
+_NEXT = "Text: {}\nWrite one question that a reader could ask next."
+FOLLOW_UP: list[Message] = [
+    {"role": "user", "content": _NEXT.format("Bread is made from flour, water, salt and yeast.")},
+    {"role": "assistant", "content": "How long does bread have to bake?"},
+    {"role": "user", "content": _NEXT.format("The Nile flows through eleven countries.")},
+    {"role": "assistant", "content": "Which of these countries is the largest?"},
+]
+
+
+class Layer:
+    """One habit of a chat application. Override what it needs."""
+
+    name = "layer"
+
+    def before(self, messages: list[Message]) -> list[Message]:
+        """The messages that go out; the last one is the person's question."""
+        return messages
+
+    async def after(self, text: str, model: Model) -> tuple[str, list[Reply]]:
+        """The text that the person gets, and the further calls that it took."""
+        return text, []
+
+
+@dataclass
+class Instructions(Layer):
+    """A system message that the person never sees."""
+
+    text: str
+    name: str = "system instructions"
+
+    def before(self, messages: list[Message]) -> list[Message]:
+        """Add to the system message."""
+        return _with_system(messages, self.text)
+
+
+@dataclass
+class Memory(Layer):
+    """What the person said in earlier conversations, kept in an SQLite file, and put before the next question."""
+
+    file: Path
+    conversation: str
+    last: int = 6
+    name: str = "memory"
+
+    def __post_init__(self) -> None:
+        with closing(sqlite3.connect(self.file)) as db, db:
+            db.execute("CREATE TABLE IF NOT EXISTS said (id INTEGER PRIMARY KEY, conversation TEXT, text TEXT)")
+
+    def remember(self, text: str) -> None:
+        """Keep one thing that the person said."""
+        with closing(sqlite3.connect(self.file)) as db, db:
+            db.execute("INSERT INTO said (conversation, text) VALUES (?, ?)", (self.conversation, text))
+
+    def recall(self) -> list[str]:
+        """The last things said in other conversations, oldest first."""
+        query = "SELECT text FROM said WHERE conversation <> ? ORDER BY id DESC LIMIT ?"
+        with closing(sqlite3.connect(self.file)) as db:
+            return [row[0] for row in db.execute(query, (self.conversation, self.last))][::-1]
+
+    def before(self, messages: list[Message]) -> list[Message]:
+        """Bring back what was said elsewhere: in the user message, where a small model takes more notice of it."""
+        *earlier, last = messages
+        if not (known := self.recall()):
+            return messages
+        return [*earlier, {**last, "content": f"About me: {' '.join(known)}\nQuestion: {last['content']}"}]
+
+
+@dataclass
+class Additions(Layer):
+    """Text put around the person's words, which the person did not write: the date, a wish for style."""
+
+    wish: str = "Answer briefly."
+    today: date | None = None
+    name: str = "additions to the prompt"
+
+    def before(self, messages: list[Message]) -> list[Message]:
+        """Extend the last user message."""
+        *earlier, last = messages
+        dated = f"Today is {self.today:%A, %d %B %Y}.\n" if self.today else ""
+        return [*earlier, {**last, "content": f"{dated}{last['content']} {self.wish}"}]
+
+
+@dataclass
+class FollowUp(Layer):
+    """A second call that writes the question at the end. Asked for inside the prompt, a small model forgets it."""
+
+    name: str = "follow-up question"
+
+    async def after(self, text: str, model: Model) -> tuple[str, list[Reply]]:
+        """Append "Would you like to know …?"."""
+        ask = [*FOLLOW_UP, {"role": "user", "content": _NEXT.format(text)}]
+        reply = await model.chat(ask, max_tokens=40, stream=False)
+        question = reply.text.strip().split("?")[0]
+        return f"{text}\n\nWould you like to know more? For example: {question}?", [reply]
+
+
+@dataclass
+class Answer:
+    """What the person gets, and the calls that it took."""
+
+    text: str
+    replies: list[Reply]
+
+    @property
+    def input_tokens(self) -> int:
+        """Tokens sent, over all calls."""
+        return sum(reply.input_tokens for reply in self.replies)
+
+    @property
+    def output_tokens(self) -> int:
+        """Tokens written, over all calls."""
+        return sum(reply.output_tokens for reply in self.replies)
+
+    def __str__(self) -> str:
+        return self.text
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        from llmlab.show import replies
+
+        return replies.answer_card(self)._repr_mimebundle_()
+
+
+@dataclass
+class ChatApp:
+    """A conversation with a model through layers. Without layers it only resends the history."""
+
+    model: Model
+    layers: Sequence[Layer] = ()
+    history: list[Message] = field(default_factory=list)
+
+    def messages(self, question: str) -> list[Message]:
+        """What would be sent for this question; nothing is sent."""
+        messages: list[Message] = [*self.history, {"role": "user", "content": question}]
+        for layer in self.layers:
+            messages = layer.before(messages)
+        return messages
+
+    async def ask(self, question: str, **options: Any) -> Answer:
+        """Send a question through the layers and keep both sides of the exchange; options go to `Model.chat`."""
+        reply = await self.model.chat(self.messages(question), **options)
+        text, calls = reply.text, [reply]
+        for layer in self.layers:
+            text, more = await layer.after(text, self.model)
+            calls += more
+        self.history += [{"role": "user", "content": question}, {"role": "assistant", "content": text}]
+        for layer in self.layers:
+            if isinstance(layer, Memory):
+                layer.remember(question)
+        return Answer(text, calls)
+
+
+def _with_system(messages: list[Message], text: str) -> list[Message]:
+    if messages[0]["role"] == "system":
+        return [{"role": "system", "content": f"{messages[0]['content']}\n\n{text}"}, *messages[1:]]
+    return [{"role": "system", "content": text}, *messages]

@@ -1,0 +1,120 @@
+"""Where the model comes from: the box, an endpoint that the reader has configured, or a recording."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import httpx2
+import openai
+
+from llmlab import embedded, recording, settings, trace
+from llmlab.errors import SettingsError
+from llmlab.model import Model, Source
+
+
+async def connect(which: Source | None = None, *, label: str = "model", **override: Any) -> Model:
+    """Connect to a model: the recording that LLMLAB_REPLAY names, else the endpoint that is configured, else the box.
+
+    `which` chooses one of the three; `override` replaces fields of `Settings` (gguf, adapter, model, base_url …).
+    A chapter that talks to two models gives each a `label`, by which their recordings are told apart.
+    """
+    config = replace(settings.load(), **override)
+    if which is None:
+        which = "recording" if config.replay else "endpoint" if config.uses_endpoint else "embedded"
+    if which == "recording":
+        return _replayed(config, label)
+    if which == "endpoint":
+        model = await _endpoint(config, label)
+    elif which == "embedded":
+        model = await _embedded(config, label)
+    else:
+        raise SettingsError(f"connect takes embedded, endpoint or recording, not {which!r}; correct the name.")
+    if config.record:
+        about = {"name": model.name, "source": model.source, "provenance": model.provenance}
+        can = sorted(c for c, yes in model.known_capabilities.items() if yes)
+        _writer(config).connect(label, {**about, "capabilities": can if model._declared else None})
+    return model
+
+
+def _writer(config: settings.Settings) -> recording.File:
+    assert config.record is not None
+    return recording.writer(recording.file_in(config.record, config.chapter), config.chapter)
+
+
+def _client(
+    base_url: str, key: str, config: settings.Settings, transport: httpx2.AsyncBaseTransport
+) -> openai.AsyncOpenAI:
+    return openai.AsyncOpenAI(
+        base_url=base_url,
+        api_key=key,
+        timeout=config.timeout,
+        http_client=openai.DefaultAsyncHttpx2Client(transport=transport, timeout=config.timeout),
+    )
+
+
+def _live(config: settings.Settings, label: str) -> recording.Live:
+    return recording.Live(_writer(config) if config.record else None, label)
+
+
+async def _embedded(config: settings.Settings, label: str) -> Model:
+    box = await asyncio.to_thread(embedded.start, config, config.adapter)
+    client = _client(box.base_url, box.api_key, config, _live(config, label))
+    return Model(client, box.name, "embedded", config, box.provenance, embedded.CAPABILITIES, quiet=bool(config.record))
+
+
+async def _endpoint(config: settings.Settings, label: str) -> Model:
+    key = trace.hide(config.api_key or "none")
+    client = _client(config.base_url or "https://api.openai.com/v1", key, config, _live(config, label))
+    model = Model(client, config.model or "", "endpoint", config, None, config.capabilities, quiet=bool(config.record))
+    if not model.name:
+        try:
+            names = [m.id async for m in client.models.list()]
+        except Exception as error:
+            raise model.explain(error) from error
+        if len(names) != 1:
+            raise SettingsError(
+                f"LLMLAB_MODEL has to name one model, but is not set and {client.base_url.host} offers "
+                f"{', '.join(names[:8]) or 'none'}; set it in .env or in the environment."
+            )
+        model.name = names[0]
+    return model
+
+
+def _replayed(config: settings.Settings, label: str) -> Model:
+    if config.replay is None:
+        raise SettingsError("A replay needs LLMLAB_REPLAY, a recording or a folder of them, but it is not set; set it.")
+    played = recording.Recording.load(recording.file_in(config.replay, config.chapter))
+    about = played.connections.get(label, {})
+    fallback = None if config.strict else _BoxFallback(config)
+    client = _client("http://recording.invalid/v1", "none", config, recording.Replay(played, label, fallback))
+    can = about.get("capabilities")
+    provenance = {**about.get("provenance", {}), "llmlab.recorded": played.recorded}
+    return Model(
+        client,
+        about.get("name", "unknown"),
+        "recording",
+        config,
+        provenance,
+        frozenset(can) if can is not None else None,
+        quiet=True,
+    )
+
+
+class _BoxFallback:
+    """Sends a request that the recording does not hold to the model in the box, which starts when it is needed."""
+
+    def __init__(self, config: settings.Settings):
+        self.config = config
+        self._transport = httpx2.AsyncHTTPTransport()
+
+    async def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        box = await asyncio.to_thread(embedded.start, self.config, self.config.adapter)
+        url = httpx2.URL(box.base_url + request.url.path.removeprefix("/v1"))
+        headers = {"authorization": f"Bearer {box.api_key}", "content-type": "application/json"}
+        moved = httpx2.Request(request.method, url, headers=headers, content=request.content)
+        response = await self._transport.handle_async_request(moved)
+        content = await response.aread()
+        kind = response.headers.get("content-type", "")
+        return httpx2.Response(response.status_code, headers={"content-type": kind}, content=content, request=request)

@@ -1,0 +1,113 @@
+"""The model in the box: llama.cpp's real OpenAI-compatible server, inside this process, on loopback."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from pathlib import Path
+from typing import Any
+
+from llmlab import trace, weights
+from llmlab.errors import WeightsError
+from llmlab.settings import Settings
+
+SLOTS = 4
+SLOT_TOKENS = 4096
+CAPABILITIES = frozenset({"tools", "json_schema", "logprobs"})
+
+# The template inside the GGUF ignores `tools` and adds a system message of its own. This one adds nothing that the
+# reader did not send, and asks for tool calls in the Hermes form, which llama.cpp parses into OpenAI `tool_calls`.
+TEMPLATE = """\
+{%- if tools -%}<|im_start|>system
+You can call tools. Tools:
+{% for t in tools -%}
+{{ {"name": t.function.name, "description": t.function.description, "parameters": t.function.parameters} | tojson }}
+{% endfor -%}
+To call one, answer <tool_call>{"name": ..., "arguments": {...}}</tool_call>. If no tool fits, answer in words.<|im_end|>
+{% endif -%}
+{%- for m in messages -%}<|im_start|>{{ m.role }}
+{% if m.content %}{{ m.content }}{% endif %}{% for c in m.tool_calls or [] %}<tool_call>
+{"name": "{{ c.function.name }}", "arguments": {{ c.function.arguments | tojson }}}
+</tool_call>{% endfor %}<|im_end|>
+{% endfor -%}
+{%- if add_generation_prompt -%}<|im_start|>assistant
+{% endif -%}"""
+
+
+class Embedded:
+    """A running server: `base_url` and `api_key` for any OpenAI client, `provenance` for the trace.
+
+    It listens on 127.0.0.1 only, wants a random key, lets no web page in, and ends with the process or `stop()`.
+    """
+
+    def __init__(self, gguf: Path, adapter: Path | None, threads: int, name: str, template: str | None = TEMPLATE):
+        # Imported here: a kernel that replays a recording or talks to an endpoint needs no engine.
+        import xllamacpp
+
+        for file in (gguf, adapter):
+            if file is not None and not file.is_file():
+                raise WeightsError(f"LLMLAB_GGUF and LLMLAB_ADAPTER take a GGUF file, but there is no file {file}.")
+            if file is not None and not _is_gguf(file):
+                raise WeightsError(f"{file.name} has to be a GGUF file, but does not begin as one; fetch it again.")
+        self.api_key = trace.hide(secrets.token_urlsafe(24))
+        params = xllamacpp.CommonParams()
+        params.model.path = str(gguf)
+        params.model_alias = {name}
+        params.n_ctx, params.n_parallel = SLOTS * SLOT_TOKENS, SLOTS
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
+        params.hostnames, params.port = ["127.0.0.1"], 0
+        params.api_keys = [self.api_key]
+        params.cors_origins = "http://127.0.0.1"
+        params.ui = False
+        params.endpoint_slots = params.endpoint_metrics = True
+        params.cache_ram_mib = 32  # llama.cpp would keep up to 8 GiB of old prompts
+        params.verbosity = -1
+        if template is not None:
+            params.use_jinja, params.chat_template = True, template
+        if adapter is not None:
+            params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(adapter), 1.0)]
+        try:
+            self._server: Any = xllamacpp.Server(params)
+        except Exception as error:
+            raise WeightsError(
+                f"llama.cpp takes GGUF files of a kind it knows, but could not load {gguf.name}"
+                f"{f' with {adapter.name}' if adapter else ''} ({error}); try another file."
+            ) from error
+        self.base_url = f"{self._server.listening_address}/v1"
+        self.name = name
+        self.provenance = {
+            "llmlab.weights.file": gguf.name,
+            "llmlab.weights.sha256": weights.sha256_of(gguf)[:16],
+            "llmlab.adapter.sha256": weights.sha256_of(adapter)[:16] if adapter else None,
+            "llmlab.template.sha256": hashlib.sha256(template.encode()).hexdigest()[:16] if template else None,
+            "llmlab.context_tokens": SLOT_TOKENS,
+        }
+
+    def stop(self) -> None:
+        """Free the model's memory and close the port."""
+        self._server = None
+
+
+def _is_gguf(file: Path) -> bool:
+    with file.open("rb") as stream:
+        return stream.read(4) == b"GGUF"
+
+
+_running: dict[tuple[Path, Path | None], Embedded] = {}
+
+
+def start(settings: Settings, adapter: Path | None = None) -> Embedded:
+    """Start the model in the box, or return it if it runs: one server for each pair of weights and adapter."""
+    gguf = settings.gguf or weights.find(weights.BOX, settings.cache)
+    if (gguf, adapter) not in _running:
+        name = weights.BOX.name if settings.gguf is None else gguf.stem
+        # Another model keeps the template that its maker put inside.
+        template = TEMPLATE if settings.gguf is None else None
+        _running[gguf, adapter] = Embedded(gguf, adapter, settings.threads, name, template)
+    return _running[gguf, adapter]
+
+
+def stop_all() -> None:
+    """Stop every server that `start` started."""
+    while _running:
+        _running.popitem()[1].stop()

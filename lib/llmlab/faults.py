@@ -1,0 +1,90 @@
+"""Whatever goes wrong between the lab and a model, as one sentence: what was allowed, what came, what to do next."""
+
+from __future__ import annotations
+
+import httpx2
+import openai
+
+from llmlab.errors import LabError, ModelError
+from llmlab.trace import redact
+
+_CONFIG = "in .env or in the environment"
+
+
+def explain(error: Exception, where: str, model: str, timeout: float, base_url: str) -> Exception:
+    """The ModelError for a failed call to `model` at `where`; an error that is no fault of a call comes back as it is."""
+    if isinstance(error, LabError):
+        return error
+    if isinstance(error, openai.APIStatusError):
+        return _status(error, where, model)
+    cause = error.__cause__ or error
+    if isinstance(error, openai.APITimeoutError | httpx2.TimeoutException):
+        kind, text = (
+            "timeout",
+            (
+                f"{where} has {timeout:g} seconds to answer, but did not; run the cell again, or raise LLMLAB_TIMEOUT {_CONFIG}."
+            ),
+        )
+    elif isinstance(cause, httpx2.RemoteProtocolError | httpx2.ReadError):
+        kind, text = (
+            "cut_off",
+            (f"A reply has to come whole, but the connection to {where} broke off in the middle; run the cell again."),
+        )
+    elif isinstance(error, openai.APIConnectionError | httpx2.TransportError):
+        kind, text = (
+            "unreachable",
+            (
+                f"A server has to answer at {base_url}, but none does ({cause}); check OPENAI_BASE_URL {_CONFIG}, and "
+                f"that the server and the network are up."
+            ),
+        )
+    elif isinstance(error, openai.APIError):
+        kind, text = "server", f"{where} broke the reply off with an error ({error.message}); run the cell again."
+    elif isinstance(error, ValueError):
+        kind, text = (
+            "not_json",
+            (
+                f"A reply has to be JSON, but {where} sent something else ({str(error)[:100]}); check that OPENAI_BASE_URL "
+                f"points to an OpenAI-compatible API."
+            ),
+        )
+    else:
+        return error
+    return ModelError(kind, redact(text))
+
+
+def _status(error: openai.APIStatusError, where: str, model: str) -> ModelError:
+    code, said = error.status_code, _server_message(error)
+    if code in (401, 403):
+        kind, text = "auth", f"{where} wants a valid key, but refused this one ({said}); set OPENAI_API_KEY {_CONFIG}."
+    elif code == 404:
+        kind, text = (
+            "not_found",
+            (
+                f"{where} has to know the model and the path, but knows no {model!r} there ({said}); set LLMLAB_MODEL and "
+                f"OPENAI_BASE_URL {_CONFIG}."
+            ),
+        )
+    elif code == 429:
+        wait = error.response.headers.get("retry-after")
+        after = f"after {wait} seconds" if wait else "in a minute"
+        kind, text = "rate_limit", f"{where} allows fewer requests than came ({said}); run the cell again {after}."
+    elif code >= 500:
+        kind, text = "server", f"{where} has to answer, but failed three times ({said}); run the cell again later."
+    elif "context" in said and any(word in said for word in ("exceed", "maximum", "length")):
+        kind, text = (
+            "context",
+            (
+                f"The messages have to fit into the model's context window, but are too long ({said}); send fewer or "
+                f"shorter ones, or start a new conversation."
+            ),
+        )
+    else:
+        kind, text = "bad_request", f"{where} did not take this request ({said}); correct it, it stands in the trace."
+    return ModelError(kind, redact(text))
+
+
+def _server_message(error: openai.APIStatusError) -> str:
+    body = error.body if isinstance(error.body, dict) else {}
+    said = body.get("message") or error.response.text or error.response.reason_phrase
+    return f"{error.status_code}: {str(said).strip()[:200]}"

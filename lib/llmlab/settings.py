@@ -1,0 +1,98 @@
+"""What the reader can configure, from the environment or from `.env` in the kit's folder (environment first)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import platformdirs
+from dotenv import dotenv_values
+
+from llmlab.errors import SettingsError
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT / "data"
+CAPABILITIES = ("tools", "json_schema", "vision", "logprobs")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One reading of the configuration. Prices are in money per million tokens."""
+
+    base_url: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    model: str | None = None
+    capabilities: frozenset[str] | None = None
+    price_in: float | None = None
+    price_out: float | None = None
+    currency: str = "USD"
+    gguf: Path | None = None
+    adapter: Path | None = None
+    threads: int = 2
+    timeout: float = 120.0
+    replay: Path | None = None
+    record: Path | None = None
+    strict: bool = False
+    chapter: str = ""
+    cache: Path = Path()
+    state: Path = Path()
+
+    @property
+    def uses_endpoint(self) -> bool:
+        """A key alone is not enough: it may stand in the environment for another program, and calls cost money."""
+        return bool(self.base_url or self.model)
+
+
+def load(environment: Mapping[str, str] | None = None, env_file: Path | None = None) -> Settings:
+    """Read the settings. Raises SettingsError for a value that is not allowed."""
+    environment = os.environ if environment is None else environment
+    file = env_file or Path(environment.get("LLMLAB_ENV_FILE", ROOT / ".env"))
+    values = {k: v for k, v in dotenv_values(file).items() if v} if file.is_file() else {}
+    values.update({k: v for k, v in environment.items() if v})
+
+    def path(name: str) -> Path | None:
+        return Path(values[name]).expanduser() if name in values else None
+
+    def number(name: str) -> float | None:
+        if name not in values:
+            return None
+        try:
+            return float(values[name])
+        except ValueError:
+            raise SettingsError(
+                f"{name} takes a number, but is {values[name]!r}; correct it in .env or in the environment."
+            ) from None
+
+    return Settings(
+        base_url=values.get("OPENAI_BASE_URL"),
+        api_key=values.get("OPENAI_API_KEY"),
+        model=values.get("LLMLAB_MODEL"),
+        capabilities=_capabilities(values.get("LLMLAB_CAPABILITIES")),
+        price_in=number("LLMLAB_PRICE_IN"),
+        price_out=number("LLMLAB_PRICE_OUT"),
+        currency=values.get("LLMLAB_CURRENCY", "USD"),
+        gguf=path("LLMLAB_GGUF"),
+        adapter=path("LLMLAB_ADAPTER"),
+        threads=int(number("LLMLAB_THREADS") or min(os.cpu_count() or 2, 4)),
+        timeout=number("LLMLAB_TIMEOUT") or 120.0,
+        replay=path("LLMLAB_REPLAY"),
+        record=path("LLMLAB_RECORD"),
+        strict=values.get("LLMLAB_STRICT", "") == "1",
+        chapter=values.get("LLMLAB_CHAPTER", ""),
+        cache=path("LLMLAB_CACHE") or Path(platformdirs.user_cache_dir("llmlab", appauthor=False)),
+        state=path("LLMLAB_STATE") or ROOT / "work" / ".llmlab",
+    )
+
+
+def _capabilities(text: str | None) -> frozenset[str] | None:
+    if text is None:
+        return None
+    named = frozenset(part.strip() for part in text.split(",") if part.strip())
+    if unknown := named - set(CAPABILITIES) - {"none"}:
+        raise SettingsError(
+            f"LLMLAB_CAPABILITIES takes {', '.join(CAPABILITIES)} or none, separated by commas, "
+            f"but has {', '.join(sorted(unknown))}; correct it in .env or in the environment."
+        )
+    return named - {"none"}

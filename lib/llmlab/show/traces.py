@@ -1,0 +1,134 @@
+"""A trace as table, tree, timeline and sequence diagram."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from llmlab.show.view import COLOURS, MARKS, Picture, View, folded, mark, table_of
+
+if TYPE_CHECKING:
+    from llmlab.trace import Step, Trace
+
+
+def summary(trace: Trace) -> str:
+    """The cost of a trace in one line."""
+    t = trace.totals
+    money = "" if t.cost is None else f", {t.cost:.6f} in money"
+    return (
+        f"{t.model_calls} model calls, {t.tool_calls} tool calls, {t.input_tokens} tokens in "
+        f"({t.cached_tokens} cached), {t.output_tokens} out, {_seconds(trace):.2f} s{money}"
+    )
+
+
+def table(trace: Trace) -> View:
+    """One row a step, with what it said and cost; the whole data folded under each."""
+    rows = []
+    for step in trace:
+        detail = View(f"{_brief(step, 80)}{folded('all of it', step.attributes)}", _brief(step, 80))
+        tokens = [step.get(f"gen_ai.usage.{name}_tokens", "") for name in ("input", "output")]
+        rows.append([step.id, mark(step.kind), "· " * _depth(trace, step) + step.name, detail, *tokens,
+                     f"{step.seconds:.2f}", step.status])  # fmt: skip
+    view = table_of(["#", "kind", "step", "what", "in", "out", "s", "status"], rows, summary(trace))
+    return view if rows else View("<p>The trace is empty.</p>", "The trace is empty.")
+
+
+def tree(trace: Trace) -> View:
+    """Which step called which."""
+    lines: list[str] = []
+
+    def walk(parent: int | None, indent: str) -> None:
+        children = trace.children(parent)
+        for i, step in enumerate(children):
+            last = i == len(children) - 1
+            lines.append(f"{indent}{'└─' if last else '├─'} {MARKS[step.kind]} {step.name}: {_brief(step, 70)}")
+            walk(step.id, indent + ("   " if last else "│  "))
+
+    walk(None, "")
+    text = "\n".join([trace.name, *lines])
+    return View(f"<pre>{escape(text)}</pre>", text)
+
+
+def timeline(trace: Trace) -> Picture:
+    """When each step ran: bars over seconds, marked and coloured by kind."""
+    from matplotlib.figure import Figure
+
+    steps = [s for s in trace if s.kind != "event"]
+    figure = Figure(figsize=(8, 0.6 + 0.35 * max(len(steps), 1)), layout="constrained", facecolor="white")
+    axes = figure.add_subplot()
+    for row, step in enumerate(steps):
+        axes.barh(row, max(step.seconds, 0.002), left=step.start, color=COLOURS[step.kind], height=0.6)
+    axes.set_yticks(range(len(steps)), [f"{s.name} {MARKS[s.kind]}" for s in steps])
+    axes.invert_yaxis()
+    axes.set_xlabel("seconds since the trace began")
+    axes.spines[["top", "right"]].set_visible(False)
+    return Picture(figure, "Timeline: " + "; ".join(f"{s.name} took {s.seconds:.2f} s" for s in steps))
+
+
+def sequence(trace: Trace) -> Mermaid:
+    """Who sent what to whom: the calls of the trace as a Mermaid sequence diagram, which Jupyter draws."""
+    lines = ["sequenceDiagram", f"  accTitle: {_clean(f'Sequence of {trace.name}')}", "  participant app as the app"]
+    seen: dict[str, str] = {}
+    body: list[str] = []
+    for step in trace:
+        if step.kind not in ("model", "tool"):
+            continue
+        who = step.get("gen_ai.request.model") if step.kind == "model" else step.name
+        name = seen.setdefault(f"{step.kind} {who}", f"p{len(seen)}")
+        asked, answered = _asked(step), _answered(step)
+        body += [f"  app->>{name}: {_clean(asked)}", f"  {name}-->>app: {_clean(answered)}"]
+    lines += [f"  participant {name} as {_clean(full)}" for full, name in seen.items()]
+    return Mermaid("\n".join(lines + body))
+
+
+class Mermaid(View):
+    """A Mermaid diagram: drawn by JupyterLab, its source elsewhere."""
+
+    def __init__(self, source: str):
+        super().__init__("", source)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/markdown": f"```mermaid\n{self.text}\n```", "text/plain": self.text}
+
+
+def _seconds(trace: Trace) -> float:
+    return sum(step.seconds for step in trace if step.kind in ("model", "tool"))
+
+
+def _depth(trace: Trace, step: Step) -> int:
+    parents = {s.id: s.parent for s in trace}
+    depth, parent = 0, step.parent
+    while parent is not None:
+        depth, parent = depth + 1, parents.get(parent)
+    return depth
+
+
+def _asked(step: Step) -> str:
+    if step.kind == "tool":
+        return str(step.get("gen_ai.tool.call.arguments", ""))
+    messages = (step.get("llmlab.request") or {}).get("messages") or [{}]
+    return str(messages[-1].get("content") or step.name)
+
+
+def _answered(step: Step) -> str:
+    if step.error:
+        return step.error
+    if step.kind == "tool":
+        return str(step.get("gen_ai.tool.call.result", ""))
+    choices = (step.get("llmlab.response") or {}).get("choices") or [{}]
+    message = choices[0].get("message") or {}
+    calls = [f"{c['function']['name']}({c['function']['arguments']})" for c in message.get("tool_calls") or []]
+    return str(message.get("content") or " ".join(calls) or step.status)
+
+
+def _brief(step: Step, width: int) -> str:
+    text = step.error or (" → ".join([_asked(step), _answered(step)]) if step.kind in ("model", "tool") else "")
+    text = " ".join((text or " ".join(f"{k}={v}" for k, v in step.attributes.items())).split())
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def _clean(text: str) -> str:
+    """Text that Mermaid takes as text: no line breaks, and none of its own signs."""
+    text = " ".join(text.split())
+    text = text if len(text) <= 60 else text[:59] + "…"
+    return "".join(f"#{ord(c)};" if c in '#;:<>{}"`' else c for c in text) or "(nothing)"

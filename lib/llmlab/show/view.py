@@ -1,0 +1,83 @@
+"""The parts that every picture shares: a thing with an HTML and a text form, folded details, tables, colours."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from io import BytesIO
+from typing import Any
+
+# Okabe and Ito's palette, told apart by colour-blind readers; the same colour for the same thing in every chapter.
+COLOURS = {"model": "#0072B2", "tool": "#D55E00", "protocol": "#009E73", "person": "#CC79A7", "span": "#7f7f7f"}
+COLOURS["event"] = COLOURS["person"]
+# A mark beside each colour: nothing is told by colour alone.
+MARKS = {"model": "●", "tool": "■", "protocol": "◆", "person": "▲", "span": "▸", "event": "▲"}
+
+QUIET = "color:var(--jp-ui-font-color2,#666);font-size:85%"
+
+
+@dataclass(frozen=True)
+class View:
+    """Something to show: `html` in a notebook, `text` in a terminal, a test, or to a screen reader."""
+
+    html: str
+    text: str
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/html": self.html, "text/plain": self.text}
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A matplotlib figure with a text that says the same."""
+
+    figure: Any
+    alt: str
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
+        buffer = BytesIO()
+        self.figure.savefig(buffer, format="png", dpi=110)
+        return {"image/png": b64encode(buffer.getvalue()).decode(), "text/plain": self.alt}, {
+            "image/png": {"alt": self.alt}
+        }
+
+
+def pretty(data: Any) -> str:
+    """JSON for people: one field a line."""
+    return json.dumps(data, ensure_ascii=False, indent=2, sort_keys=False)
+
+
+def folded(title: str, data: Any) -> str:
+    """A line that opens to JSON or text."""
+    body = data if isinstance(data, str) else pretty(data)
+    return f"<details><summary style='{QUIET}'>{escape(title)}</summary><pre>{escape(body)}</pre></details>"
+
+
+def table_of(head: Sequence[str], rows: Iterable[Sequence[Any]], caption: str = "") -> View:
+    """A table; numbers stand right. A `View` in a cell keeps its HTML."""
+    rows = [list(row) for row in rows]
+    title = f"<caption style='caption-side:top;text-align:left'>{escape(caption)}</caption>" if caption else ""
+    head_html = "".join(f"<th scope='col' style='text-align:left'>{escape(h)}</th>" for h in head)
+    body = "".join(f"<tr>{''.join(_cell(value) for value in row)}</tr>" for row in rows)
+    html = f"<table>{title}<thead><tr>{head_html}</tr></thead><tbody>{body}</tbody></table>"
+    lines = [[str(h) for h in head], *([str(value) for value in row] for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    text = "\n".join("  ".join(v.ljust(w) for v, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+    return View(html, f"{caption}\n{text}" if caption else text)
+
+
+def _cell(value: Any) -> str:
+    side = "right" if isinstance(value, int | float) else "left"
+    inner = value.html if isinstance(value, View) else escape(str(value)).replace("\n", "<br>")
+    return f"<td style='text-align:{side};vertical-align:top'>{inner}</td>"
+
+
+def mark(kind: str) -> View:
+    """The sign of a kind of step, in its colour."""
+    return View(f"<span style='color:{COLOURS[kind]}'>{MARKS[kind]}</span> {kind}", f"{MARKS[kind]} {kind}")

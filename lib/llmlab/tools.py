@@ -1,0 +1,121 @@
+"""A Python function -> a tool that a model can call: its schema, its arguments checked, its call in the trace."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ArgsKwargs
+
+from llmlab import trace
+from llmlab.errors import ToolError
+from llmlab.model import Message, ToolCall
+
+TIMEOUT = 30.0  # seconds
+
+
+@dataclass(frozen=True)
+class ToolResult:
+    """What a tool gave back: `value` for the program, `text` for the model. A failure is a text that it can read."""
+
+    ok: bool
+    text: str
+    value: Any = None
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A function with a name, a description and a JSON schema of its parameters."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+    function: Callable[..., Any]
+    timeout: float = TIMEOUT
+
+    def openai(self) -> dict[str, Any]:
+        """The form in which a chat request offers it."""
+        shown = {"name": self.name, "description": self.description, "parameters": self.parameters}
+        return {"type": "function", "function": shown}
+
+    async def call(self, arguments: str | dict[str, Any], call_id: str | None = None) -> ToolResult:
+        """Check the arguments against the type hints, call the function, record one tool step.
+
+        What goes wrong (no JSON, wrong arguments, an exception, the time limit) comes back as a result with ok=False.
+        """
+        into = trace.current() or trace.Trace()
+        attributes = {
+            "gen_ai.operation.name": "execute_tool",
+            "gen_ai.tool.name": self.name,
+            "gen_ai.tool.call.id": call_id,
+            "gen_ai.tool.call.arguments": arguments,
+        }
+        with into.step("tool", self.name, **attributes) as step:
+            try:
+                value = await asyncio.wait_for(self._run(arguments), self.timeout)
+                result = ToolResult(True, value if isinstance(value, str) else json.dumps(trace.plain(value)), value)
+            except TimeoutError:
+                result = ToolResult(False, f"error: {self.name} has {self.timeout:g} seconds, but took longer")
+            except ToolError as error:
+                result = ToolResult(False, f"error: {error}")
+            except Exception as error:  # a tool's own failure is for the model to read, not for the reader's cell
+                result = ToolResult(False, f"error: {self.name} failed: {type(error).__name__}: {error}")
+            step.attributes["gen_ai.tool.call.result"] = result.text
+            if not result.ok:
+                step.attributes["error.type"] = "tool_error"
+        return result
+
+    async def _run(self, arguments: str | dict[str, Any]) -> Any:
+        if isinstance(arguments, str):
+            text = arguments
+            try:
+                arguments = json.loads(text or "{}")
+            except ValueError:
+                raise ToolError(f"{self.name} takes its arguments as JSON, but got {text[:80]!r}") from None
+        if not isinstance(arguments, dict):
+            raise ToolError(f"{self.name} takes a JSON object, but got {type(arguments).__name__}")
+        if inspect.iscoroutinefunction(self.function):
+            return await _checked(self.name, self.function, arguments)
+        return await asyncio.to_thread(_checked, self.name, self.function, arguments)
+
+
+def _checked(name: str, function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+    try:
+        return _adapter(function).validate_python(ArgsKwargs((), arguments))
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors())
+        raise ToolError(f"{name} does not take these arguments ({wrong})") from None
+
+
+def _adapter(function: Any) -> TypeAdapter[Any]:
+    """Pydantic's view of a function: validating arguments calls it."""
+    return TypeAdapter(function)
+
+
+def tool(function: Callable[..., Any]) -> Tool:
+    """Make a tool of a function with type hints; the first paragraph of its docstring is its description."""
+    schema = _adapter(function).json_schema()
+    schema.pop("additionalProperties", None)
+    described = (inspect.getdoc(function) or "").split("\n\n")[0].replace("\n", " ")
+    if not described:
+        raise ToolError(f"A tool needs a docstring that tells the model what it does, but {function.__name__} has none")
+    return Tool(function.__name__, described, schema, function)
+
+
+async def call_all(calls: Sequence[ToolCall], tools: Sequence[Tool]) -> list[Message]:
+    """Carry out a reply's tool calls side by side, and return the messages that answer them, in order."""
+    by_name = {t.name: t for t in tools}
+
+    async def one(call: ToolCall) -> Message:
+        if call.name in by_name:
+            text = (await by_name[call.name].call(call.arguments, call.id)).text
+        else:
+            text = f"error: there is no tool {call.name}; there are {', '.join(by_name) or 'none'}"
+        return {"role": "tool", "tool_call_id": call.id, "content": text}
+
+    return list(await asyncio.gather(*(one(call) for call in calls)))
