@@ -17,7 +17,9 @@ from llmlab.errors import WeightsError
 ROOT = Path(__file__).resolve().parent
 
 # No test may see the reader's own configuration: an endpoint there would be called, and paid for.
-for name in [n for n in os.environ if n.startswith(("OPENAI_", "LLMLAB_")) and n not in ("LLMLAB_CACHE", "LLMLAB_NO_SKIP")]:
+for name in [
+    n for n in os.environ if n.startswith(("OPENAI_", "LLMLAB_")) and n not in ("LLMLAB_CACHE", "LLMLAB_NO_SKIP")
+]:
     del os.environ[name]
 os.environ["LLMLAB_ENV_FILE"] = os.devnull
 os.environ["LLMLAB_STATE"] = tempfile.mkdtemp(prefix="llmlab-state-")

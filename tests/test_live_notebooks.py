@@ -1,0 +1,22 @@
+"""Every chapter, run from the top on the model in the box, with its check cells. Nothing is compared but what they assert."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from llmlab import workshop
+
+pytestmark = [pytest.mark.slow, pytest.mark.live]
+
+
+@pytest.mark.parametrize("file", workshop.chapter_files(), ids=lambda file: file.stem)
+def test_chapter_runs_live(file: Path, box_weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    started = time.perf_counter()
+    notebook = workshop.run(file, {"LLMLAB_REPLAY": "", "LLMLAB_RECORD": ""})
+    with capsys.disabled():
+        print(f"\n{file.stem}: {time.perf_counter() - started:.0f} s live (goal: at most 90 s)")
+    shown = [
+        data for cell in notebook.cells for out in cell.get("outputs", []) for data in out.get("data", {}).values()
+    ]
+    assert any("embedded" in str(data) for data in shown), "the badge has to say that the model in the box answered"
