@@ -106,7 +106,8 @@ class FollowUp(Layer):
         ask = [*FOLLOW_UP, {"role": "user", "content": _NEXT.format(text)}]
         reply = await model.chat(ask, max_tokens=40, stream=False)
         question = reply.text.strip().split("?")[0]
-        return f"{text}\n\nWould you like to know more? For example: {question}?", [reply]
+        example = f" For example: {question}?" if question else ""
+        return f"{text}\n\nWould you like to know more?{example}", [reply]
 
 
 @dataclass

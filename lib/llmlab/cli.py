@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
+import json
 import os
 import sys
 from pathlib import Path
@@ -28,6 +30,11 @@ def main(argv: list[str] | None = None) -> int:
     record.add_argument("chapters", nargs="*", help="their numbers (else all)")
     record.add_argument("--to", type=Path, help="write recordings for a class here, and leave the chapters as they are")
 
+    measured = commands.add_parser("eval", help="run the held-out set on the connected model")
+    measured.add_argument("--skills", nargs="*", default=[], help="only these (else all)")
+    measured.add_argument("--each", type=int, metavar="N", help="only the first N items of each skill")
+    measured.add_argument("--out", type=Path, help="keep every answer here, as JSONL")
+
     args, further = parser.parse_known_args(argv)
     if further and args.command != "lab":
         parser.error(f"unrecognized arguments: {' '.join(further)}")
@@ -40,6 +47,8 @@ def main(argv: list[str] | None = None) -> int:
             return doctor.run()
         if args.command == "fetch":
             return _fetch(args.file, args.if_missing)
+        if args.command == "eval":
+            return asyncio.run(_eval(args.skills, args.each, args.out))
         from llmlab import workshop
 
         if args.command == "reset":
@@ -61,6 +70,8 @@ def _lab(options: list[str]) -> int:
         print(f"New in work/: {', '.join(new)}")
     config = str(Path(__file__).parent / "jupyter")
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, [config, os.environ.get("JUPYTER_CONFIG_PATH")]))
+    # Terminals and cells find `llmlab` without an activated environment.
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     os.chdir(settings.ROOT)
     screen = sys.platform in ("win32", "darwin") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     LabApp.launch_instance(argv=[*([] if screen else ["--no-browser"]), *options])
@@ -81,6 +92,32 @@ def _fetch(file: Path | None, if_missing: bool) -> int:
     print(f"Fetching {box.name} ({box.size / 1e6:.0f} MB, {box.licence}) …", flush=True)
     weights.fetch(box, config.cache, file)
     print(f"{box.file} is in place and whole.")
+    return 0
+
+
+async def _eval(skills: list[str], each: int | None, out: Path | None) -> int:
+    from llmlab import connect, evaluate
+
+    items = evaluate.heldout(skills)
+    if not items:
+        raise LabError(
+            f"The held-out set has the skills {', '.join(evaluate.by_name(evaluate.heldout()))}; choose of them."
+        )
+    chosen = [item for same in evaluate.by_name(items).values() for item in same[:each]]
+    model = await connect()
+    done: list[evaluate.Outcome] = []
+
+    def tell(outcome: evaluate.Outcome) -> None:
+        done.append(outcome)
+        if out:
+            row = {"id": outcome.item.id, "right": outcome.right, "said": outcome.said, "error": outcome.error}
+            with out.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        if sys.stdout.isatty():
+            print(f"\r{len(done)} of {len(chosen)} items, {sum(o.right for o in done)} right", end="", flush=True)
+
+    await evaluate.run(model, chosen, tell)
+    print(f"\n{model.name} ({model.source}), {json.dumps(model.provenance)}\n{evaluate.table({'right': done})}")
     return 0
 
 

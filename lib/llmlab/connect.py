@@ -54,19 +54,21 @@ def _client(
     )
 
 
-def _live(config: settings.Settings, label: str) -> recording.Live:
-    return recording.Live(_writer(config) if config.record else None, label)
+def _live(config: settings.Settings, label: str, base_url: str) -> recording.Live:
+    base = httpx2.URL(base_url).path.rstrip("/")
+    return recording.Live(_writer(config) if config.record else None, label, base)
 
 
 async def _embedded(config: settings.Settings, label: str) -> Model:
     box = await asyncio.to_thread(embedded.start, config, config.adapter)
-    client = _client(box.base_url, box.api_key, config, _live(config, label))
+    client = _client(box.base_url, box.api_key, config, _live(config, label, box.base_url))
     return Model(client, box.name, "embedded", config, box.provenance, embedded.CAPABILITIES, quiet=bool(config.record))
 
 
 async def _endpoint(config: settings.Settings, label: str) -> Model:
     key = trace.hide(config.api_key or "none")
-    client = _client(config.base_url or "https://api.openai.com/v1", key, config, _live(config, label))
+    base_url = config.base_url or "https://api.openai.com/v1"
+    client = _client(base_url, key, config, _live(config, label, base_url))
     model = Model(client, config.model or "", "endpoint", config, None, config.capabilities, quiet=bool(config.record))
     if not model.name:
         try:

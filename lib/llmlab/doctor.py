@@ -37,8 +37,10 @@ def run() -> int:
     for name, (look, needed) in checks.items():
         try:
             ok, text = look()
-        except (LabError, OSError) as error:
+        except LabError as error:
             ok, text = False, str(error)
+        except Exception as error:  # whatever is broken, the doctor says so, and goes on to the next check
+            ok, text = False, f"{type(error).__name__}: {error}"
         broken += needed and not ok
         print(f"{'ok  ' if ok else 'NOT ' if needed else 'note'} {name}: {text}")
     print("The lab can run." if not broken else f"{broken} of these must be mended first.")

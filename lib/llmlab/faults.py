@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
+from typing import Any
+
 import httpx2
 import openai
 
@@ -9,6 +13,7 @@ from llmlab.errors import LabError, ModelError
 from llmlab.trace import redact
 
 _CONFIG = "in .env or in the environment"
+_TOO_LONG = re.compile(r"context.*(length|token)|(length|token).*context|too long", re.I)
 
 
 def explain(error: Exception, where: str, model: str, timeout: float, base_url: str) -> Exception:
@@ -53,6 +58,22 @@ def explain(error: Exception, where: str, model: str, timeout: float, base_url: 
     return ModelError(kind, redact(text))
 
 
+def cut_off(where: str, text: str) -> str:
+    """For a stream that ended without a finish reason, after this text."""
+    return redact(
+        f"A streamed reply ends with a finish reason, but the one from {where} broke off after {len(text)} characters "
+        f"({text[-40:]!r}); run the cell again."
+    )
+
+
+def no_chat_reply(where: str, data: Any) -> str:
+    """For JSON that is something else."""
+    return redact(
+        f"A chat reply has choices[0].message, but {where} sent {json.dumps(data, ensure_ascii=False)[:80]}; check that "
+        f"OPENAI_BASE_URL points to an OpenAI-compatible API."
+    )
+
+
 def _status(error: openai.APIStatusError, where: str, model: str) -> ModelError:
     code, said = error.status_code, _server_message(error)
     if code in (401, 403):
@@ -71,7 +92,7 @@ def _status(error: openai.APIStatusError, where: str, model: str) -> ModelError:
         kind, text = "rate_limit", f"{where} allows fewer requests than came ({said}); run the cell again {after}."
     elif code >= 500:
         kind, text = "server", f"{where} has to answer, but failed three times ({said}); run the cell again later."
-    elif "context" in said and any(word in said for word in ("exceed", "maximum", "length")):
+    elif _TOO_LONG.search(said):
         kind, text = (
             "context",
             (
@@ -87,4 +108,4 @@ def _status(error: openai.APIStatusError, where: str, model: str) -> ModelError:
 def _server_message(error: openai.APIStatusError) -> str:
     body = error.body if isinstance(error.body, dict) else {}
     said = body.get("message") or error.response.text or error.response.reason_phrase
-    return f"{error.status_code}: {str(said).strip()[:200]}"
+    return f"{error.status_code}: {' '.join(str(said).split())[:200]}"

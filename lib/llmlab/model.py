@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import random
+import re
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
@@ -24,8 +25,10 @@ T = TypeVar("T")
 
 SEED = 0  # at temperature 0; above it a seed is drawn for each call, and kept in the reply
 MAX_TOKENS = 512
+_CHAT = "/chat/completions"
 _INTERRUPT_TICK = 0.25  # seconds; an idle event loop notices SIGINT only when it wakes
 _OPTIONAL = ("seed", "temperature", "stream_options", "logprobs", "top_logprobs")
+_NOT_TAKEN = re.compile(r"support|unknown|unrecogni|unexpected|extra|permitted|allowed", re.I)
 
 
 @dataclass
@@ -110,7 +113,7 @@ class Model:
         self.quiet = quiet  # no streaming into the cell: a replay or a recording has to give the same outputs
         self._can: dict[str, bool] = {} if capabilities is None else {c: True for c in capabilities}
         self._declared = capabilities is not None
-        self._dropped: set[str] = set()
+        self._refused: set[str] = set()  # request fields that this server does not take
 
     def __repr__(self) -> str:
         return f"<Model {self.name} ({self.source})>"
@@ -136,7 +139,8 @@ class Model:
 
         `schema` (a pydantic class or a JSON schema) makes the reply JSON of that shape; `tools` are `Tool`s or OpenAI
         tool dictionaries; `more` goes into the request as it is. In a live notebook the text appears while it is
-        written, unless `stream=False`. Raises ModelError, MissingCapability, BudgetExceeded.
+        written, unless `stream=False`; what had come before an error or an interrupt is kept in the trace.
+        Raises ModelError, MissingCapability, BudgetExceeded.
         """
         body = self._body(messages, tools, schema, temperature, max_tokens, seed, more)
         drawn = seed is None and temperature > 0
@@ -146,21 +150,23 @@ class Model:
             self._need("json_schema")
         into = trace.current() or self.trace
         with into.step("model", "chat", **self._attributes("chat", body)) as step:
+            write: Callable[[str], None] | None = None
             live = None
-            if stream or (stream is None and not self.quiet):
+            if stream is not False and not self.quiet and body.get("n", 1) == 1:
                 from llmlab.show import stream as streaming
 
                 live = streaming.LiveText.if_watched()
+                write = live.write if live else _unseen if stream else None
             started = time.perf_counter()
             try:
-                answer, note, first = await self._send(body, drawn, live)
+                answer = await self._send(body, drawn, write, step)
+                reply = self._reply(body, answer, time.perf_counter() - started)
             except ModelError as error:
                 step.attributes["error.type"] = error.kind
                 raise
             finally:
                 if live:
                     live.clear()
-            reply = self._reply(body, answer, note, time.perf_counter() - started, first)
             if reply.source == "recording":
                 into.advance_to(step.start + reply.seconds)
             step.attributes.update(_result_attributes(reply))
@@ -174,7 +180,10 @@ class Model:
                 raw = await _watched(self.client.post(path, body=body, cast_to=httpx2.Response))
                 answer = _parse(raw.text)
             except Exception as error:
-                raise self.explain(error) from error
+                explained = self.explain(error)
+                if isinstance(explained, ModelError):
+                    step.attributes["error.type"] = explained.kind
+                raise explained from error
             usage = answer.get("usage") or {}
             step.attributes.update(
                 {
@@ -249,104 +258,113 @@ class Model:
         return body
 
     async def _send(
-        self, body: dict[str, Any], drawn: bool, live: Any
-    ) -> tuple[dict[str, Any], dict[str, Any], float | None]:
-        """The reply, the transport's note on it, and the seconds to the first token (streamed only)."""
+        self, body: dict[str, Any], drawn: bool, write: Callable[[str], None] | None, step: trace.Step
+    ) -> _Answer:
+        headers = {recording.DRAWN_SEED: "1"} if drawn else {}
         while True:
-            sent = {k: v for k, v in body.items() if k not in self._dropped}
-            if "max_completion_tokens" in self._dropped:
-                sent["max_completion_tokens"] = sent.pop("max_tokens")
-            headers = {recording.DRAWN_SEED: "1"} if drawn else {}
+            sent = self._fitted(body)
+            step.attributes |= self._attributes("chat", sent)
             try:
-                if live is None:
-                    return await _watched(self._once(sent, headers))
-                return await _watched(self._streamed(sent, headers, live.write))
-            except openai.BadRequestError as error:
+                if write is None:
+                    return await _watched(self._whole(sent, headers, step))
+                return await _watched(self._streamed(sent, headers, write, step))
+            except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
                 if not self._adapt(error.message, sent):
                     raise self.explain(error) from error
             except (openai.OpenAIError, httpx2.HTTPError, ValueError) as error:
                 raise self.explain(error) from error
 
-    async def _once(self, body: dict[str, Any], headers: dict[str, str]) -> tuple[dict[str, Any], dict[str, Any], None]:
-        # `post` sends the body as it is; `chat.completions.create` would walk through it field by field first.
-        raw = await self.client.post(
-            "/chat/completions", body=body, cast_to=httpx2.Response, options={"headers": headers}
-        )
-        return _parse(raw.text), json.loads(raw.headers.get(recording.HEADER, "{}")), None
+    async def _whole(self, sent: dict[str, Any], headers: dict[str, str], step: trace.Step) -> _Answer:
+        raw = await self.client.post(_CHAT, body=sent, cast_to=httpx2.Response, options={"headers": headers})
+        step.attributes["llmlab.response"] = data = _parse(raw.text)
+        return _Answer(sent, data, _note(raw))
 
     async def _streamed(
-        self, body: dict[str, Any], headers: dict[str, str], write: Callable[[str], None]
-    ) -> tuple[dict[str, Any], dict[str, Any], float | None]:
-        body = {**body, "stream": True, "stream_options": {"include_usage": True}}
-        body = {k: v for k, v in body.items() if k not in self._dropped}
+        self, sent: dict[str, Any], headers: dict[str, str], write: Callable[[str], None], step: trace.Step
+    ) -> _Answer:
+        body = self._fitted({**sent, "stream": True, "stream_options": {"include_usage": True}})
         started, first = time.perf_counter(), None
-        raw = await self.client.chat.completions.with_raw_response.create(**body, extra_headers=headers)
+        chunks: openai.AsyncStream[object] = await self.client.post(
+            _CHAT,
+            body=body,
+            cast_to=object,
+            options={"headers": headers},
+            stream=True,
+            stream_cls=openai.AsyncStream[object],
+        )
+        raw = chunks.response
+        if not raw.headers.get("content-type", "").startswith("text/event-stream"):
+            await raw.aread()
+            return _Answer(sent, _parse(raw.text), _note(raw))
         answer = _Assembled()
-        async for chunk in await _maybe(raw.parse()):
-            piece = answer.add(chunk.model_dump(exclude_unset=True))
-            if piece:
-                first = first or time.perf_counter() - started
-                write(piece)
+        try:
+            async for chunk in chunks:
+                if piece := answer.add(_object(chunk, str(chunk))):
+                    first = first or time.perf_counter() - started
+                    write(piece)
+        finally:
+            step.attributes["llmlab.response"] = answer.response()
         if not answer.finish_reason:
-            raise ModelError(
-                "cut_off",
-                f"A streamed reply ends with a finish reason, but this one broke off after {len(answer.text)} "
-                f"characters ({answer.text[-40:]!r}); run the cell again.",
-            )
-        return answer.response(), json.loads(raw.headers.get(recording.HEADER, "{}")), first
+            raise ModelError("cut_off", faults.cut_off(self._where(), answer.message["content"]))
+        return _Answer(sent, answer.response(), _note(raw), first)
+
+    def _fitted(self, body: dict[str, Any]) -> dict[str, Any]:
+        """The request as this server takes it, as far as that was found out."""
+        sent = {k: v for k, v in body.items() if k not in self._refused}
+        if "max_tokens" in self._refused and "max_tokens" in body:
+            sent.setdefault("max_completion_tokens", body["max_tokens"])
+        return sent
 
     def _adapt(self, complaint: str, sent: dict[str, Any]) -> bool:
         """Whether the request can go again without a field that this server does not take; remembered for later."""
-        if "max_completion_tokens" in complaint and "max_tokens" in sent:
-            self._dropped.add("max_completion_tokens")
-            return True
-        for name in _OPTIONAL:
-            if name in sent and name in complaint and name not in self._dropped:
-                self._dropped.add(name)
-                return True
-        return False
+        field = None
+        if "max_completion_tokens" in complaint:
+            field = "max_tokens" if "max_tokens" in sent else None
+        elif _NOT_TAKEN.search(complaint):
+            asked = {*sent, "stream_options"} - self._refused
+            field = next((name for name in _OPTIONAL if name in asked and name in complaint), None)
+        if field:
+            self._refused.add(field)
+        return field is not None
 
-    def _reply(
-        self, body: dict[str, Any], answer: dict[str, Any], note: dict[str, Any], seconds: float, first: float | None
-    ) -> Reply:
-        choice = (answer.get("choices") or [{}])[0]
-        message = choice.get("message")
-        if message is None:
-            raise ModelError(
-                "not_json",
-                f"A chat reply has choices[0].message, but {self._where()} sent {json.dumps(answer)[:80]}; check that "
-                f"OPENAI_BASE_URL points to an OpenAI-compatible API.",
-            )
-        usage = answer.get("usage") or {}
+    def _reply(self, body: dict[str, Any], answer: _Answer, seconds: float) -> Reply:
+        data, note, sent = answer.response, answer.note, answer.sent
+        try:
+            choice = data["choices"][0]
+            message = choice["message"]
+            text = message.get("content") or ""
+            calls = [
+                ToolCall(c.get("id") or f"call_{i}", c["function"]["name"], c["function"].get("arguments") or "{}")
+                for i, c in enumerate(message.get("tool_calls") or [])
+            ]
+        except (LookupError, TypeError, AttributeError):
+            raise ModelError("not_json", faults.no_chat_reply(self._where(), data)) from None
+        usage = data.get("usage") or {}
         details = usage.get("prompt_tokens_details") or {}
         counted = {"input": usage.get("prompt_tokens") or 0, "output": usage.get("completion_tokens") or 0}
         cost = None
         if self.config.price_in is not None or self.config.price_out is not None:
             price_in, price_out = self.config.price_in or 0.0, self.config.price_out or 0.0
             cost = (counted["input"] * price_in + counted["output"] * price_out) / 1e6
-        source = note.get("source", self.source)
-        calls = [
-            ToolCall(c.get("id") or f"call_{i}", c["function"]["name"], c["function"].get("arguments") or "{}")
-            for i, c in enumerate(message.get("tool_calls") or [])
-        ]
-        dropped = sorted(self._dropped & set(body))
-        notes = [note.get("note", ""), f"Not taken by this server: {', '.join(dropped)}." if dropped else ""]
+        renamed = {"max_tokens": "max_tokens (sent as max_completion_tokens)"}
+        refused = ", ".join(renamed.get(name, name) for name in body if name not in sent)
+        notes = [note.get("note", ""), f"Not taken by this server: {refused}." if refused else ""]
         return Reply(
-            text=message.get("content") or "",
+            text=text,
             tool_calls=calls,
             finish_reason=choice.get("finish_reason") or "",
-            source=source,
-            model=answer.get("model") or self.name,
+            source=note.get("source", self.source),
+            model=data.get("model") or self.name,
             input_tokens=counted["input"],
             output_tokens=counted["output"],
             cached_tokens=details.get("cached_tokens") or 0,
             seconds=note.get("seconds", seconds),
-            first_token_seconds=first,
+            first_token_seconds=answer.first,
             cost=cost,
             currency=self.config.currency,
-            seed=note.get("seed", body.get("seed")),
-            request=trace.plain(body),
-            response=trace.plain(answer),
+            seed=note.get("seed", sent.get("seed")),
+            request=trace.plain(sent),
+            response=trace.plain(data),
             provenance={**self.provenance, **{k: note[k] for k in ("recorded",) if k in note}},
             note=" ".join(filter(None, notes)),
         )
@@ -373,12 +391,14 @@ class Model:
         return faults.explain(error, self._where(), self.name, self.config.timeout, str(self.client.base_url))
 
     async def _probe(self, capability: str) -> bool:
-        ask: dict[str, Any] = {"messages": "Say yes.", "max_tokens": 16, "stream": False}
+        ask: dict[str, Any] = {"messages": "Say yes.", "max_tokens": 256, "stream": False}
         if capability == "tools":
             tool = {"name": "say", "parameters": {"type": "object", "properties": {"word": {"type": "string"}}}}
-            ask |= {"tools": [{"type": "function", "function": tool}], "tool_choice": "required", "max_tokens": 64}
+            ask |= {"tools": [{"type": "function", "function": tool}], "tool_choice": "required"}
         elif capability == "json_schema":
-            ask |= {"schema": {"type": "object", "properties": {"yes": {"const": 1}}, "required": ["yes"]}}
+            yes = {"type": "integer", "enum": [1]}
+            shape = {"type": "object", "properties": {"yes": yes}, "required": ["yes"], "additionalProperties": False}
+            ask |= {"schema": shape}
         elif capability == "logprobs":
             ask |= {"logprobs": True}
         else:
@@ -404,38 +424,57 @@ class Model:
 
 
 @dataclass
+class _Answer:
+    """What came back: the request as it was sent, the reply, the transport's note on it, seconds to the first token."""
+
+    sent: dict[str, Any]
+    response: dict[str, Any]
+    note: dict[str, Any]
+    first: float | None = None
+
+
+@dataclass
 class _Assembled:
     """The chunks of a stream, put together into the reply that would have come whole."""
 
-    text: str = ""
     finish_reason: str = ""
+    message: dict[str, Any] = field(default_factory=lambda: {"role": "assistant", "content": ""})
     calls: dict[int, dict[str, Any]] = field(default_factory=dict)
+    logprobs: list[Any] = field(default_factory=list)
     rest: dict[str, Any] = field(default_factory=dict)
 
     def add(self, chunk: dict[str, Any]) -> str:
         """Take one chunk; returns its new text."""
         self.rest |= {k: v for k, v in chunk.items() if k not in ("choices", "object") and v is not None}
-        piece = ""
-        for choice in chunk.get("choices") or []:
-            self.finish_reason = choice.get("finish_reason") or self.finish_reason
-            delta = choice.get("delta") or {}
-            piece += delta.get("content") or ""
-            for part in delta.get("tool_calls") or []:
-                call = self.calls.setdefault(
-                    part.get("index", 0), {"id": "", "type": "function", "function": {"name": "", "arguments": ""}}
-                )
-                call["id"] = part.get("id") or call["id"]
-                for name, value in (part.get("function") or {}).items():
-                    call["function"][name] += value or ""
-        self.text += piece
-        return piece
+        choice: dict[str, Any] = next(iter(chunk.get("choices") or []), {})
+        self.finish_reason = choice.get("finish_reason") or self.finish_reason
+        self.logprobs += (choice.get("logprobs") or {}).get("content") or []
+        delta = choice.get("delta") or {}
+        for name, value in delta.items():
+            if isinstance(value, str) and name != "role":  # content, refusal, reasoning_content
+                self.message[name] = self.message.get(name, "") + value
+        for part in delta.get("tool_calls") or []:
+            call = self.calls.setdefault(
+                part.get("index", 0), {"id": "", "type": "function", "function": {"name": "", "arguments": ""}}
+            )
+            call["id"] = part.get("id") or call["id"]
+            for name, value in (part.get("function") or {}).items():
+                call["function"][name] += value or ""
+        return delta.get("content") or ""
 
     def response(self) -> dict[str, Any]:
         """The whole, in the shape of a reply that was not streamed."""
-        message: dict[str, Any] = {"role": "assistant", "content": self.text}
-        if self.calls:
-            message["tool_calls"] = [self.calls[i] for i in sorted(self.calls)]
-        return {"choices": [{"index": 0, "finish_reason": self.finish_reason, "message": message}], **self.rest}
+        message = (
+            {**self.message, "tool_calls": [self.calls[i] for i in sorted(self.calls)]} if self.calls else self.message
+        )
+        choice: dict[str, Any] = {"index": 0, "finish_reason": self.finish_reason, "message": message}
+        if self.logprobs:
+            choice["logprobs"] = {"content": self.logprobs}
+        return {"choices": [choice], **self.rest}
+
+
+def _unseen(piece: str) -> None:
+    """A stream that no cell shows."""
 
 
 async def _watched(work: Coroutine[Any, Any, T]) -> T:
@@ -451,18 +490,21 @@ async def _watched(work: Coroutine[Any, Any, T]) -> T:
             await asyncio.gather(task, return_exceptions=True)
 
 
-async def _maybe(value: Any) -> Any:
-    return await value if asyncio.iscoroutine(value) else value
-
-
 def _parse(text: str) -> dict[str, Any]:
     try:
-        data = json.loads(text)
+        return _object(json.loads(text), text)
     except ValueError:
         raise ValueError(f"it begins {text[:60]!r}") from None
+
+
+def _object(data: object, text: str) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise ValueError(f"it begins {text[:60]!r}")
     return data
+
+
+def _note(response: httpx2.Response) -> dict[str, Any]:
+    return dict(json.loads(response.headers.get(recording.HEADER, "{}")))
 
 
 def _result_attributes(reply: Reply) -> dict[str, Any]:

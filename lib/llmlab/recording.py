@@ -54,7 +54,7 @@ class Recording:
     def load(cls, file: Path) -> Recording:
         """Read a recording. Raises RecordingError when the file is missing or is no recording."""
         try:
-            header, *lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line]
+            header, *lines = [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line]
             found = cls(header["chapter"], header["recorded"])
             if header["llmlab_recording"] != 1:
                 raise ValueError("another version")
@@ -72,7 +72,8 @@ class Recording:
 
     def find(self, connection: str, key: str, n: int, wrap: bool) -> Exchange | None:
         """The n-th reply to a request; with `wrap`, a request that was sent more often starts again at the first."""
-        same = [e for e in self.exchanges if e.connection == connection and e.key == key]
+        # Requests that were sent side by side may have been answered, and written, in another order.
+        same = sorted((e for e in self.exchanges if (e.connection, e.key) == (connection, key)), key=lambda e: e.n)
         if not same or (n >= len(same) and not wrap):
             return None
         return same[n % len(same)]
@@ -82,7 +83,9 @@ class Recording:
         near = [e for e in self.exchanges if (e.connection, e.path) == (connection, path)]
         if not near:
             return f"it has no request to {path} on the connection {connection!r}"
-        ranked = [(len(d := list(differences(e.request, body))), i, d) for i, e in enumerate(near)]
+        drawn = isinstance(body, dict) and "seed" not in body  # then the recorded one is no difference
+        asked = [body_of(e.request, drawn) for e in near]
+        ranked = [(len(d := list(differences(old, body))), i, d) for i, old in enumerate(asked)]
         count, index, found = min(ranked)
         if not count:
             return f"request {index + 1} is the same, but was recorded fewer times than it is sent now"
@@ -106,7 +109,7 @@ def key_of(path: str, body: Any) -> str:
 def differences(old: Any, new: Any, at: str = "") -> Iterator[str]:
     """Where two JSON values differ, a line each."""
     if isinstance(old, dict) and isinstance(new, dict):
-        for name in old.keys() | new.keys():
+        for name in sorted(old.keys() | new.keys()):
             yield from differences(old.get(name), new.get(name), f"{at}.{name}" if at else name)
     elif isinstance(old, list) and isinstance(new, list):
         for i in range(max(len(old), len(new))):
@@ -121,9 +124,9 @@ def _short(value: Any) -> str:
     return text if len(text) <= 70 else text[:67] + "…"
 
 
-def _read(request: httpx2.Request) -> tuple[str, Any, bool]:
+def _read(request: httpx2.Request, base: str) -> tuple[str, Any, bool]:
     drawn = request.headers.pop(DRAWN_SEED, "") == "1"
-    path = request.url.path.removeprefix("/v1")
+    path = request.url.path.removeprefix(base)
     content = request.content
     try:
         body = json.loads(content) if content else None
@@ -133,22 +136,21 @@ def _read(request: httpx2.Request) -> tuple[str, Any, bool]:
 
 
 class Live(httpx2.AsyncBaseTransport):
-    """Pass requests to a real server; with a file, record them."""
+    """Pass requests to a real server; with a file, record them. `base` is the path before all the API's paths."""
 
-    def __init__(self, file: File | None = None, connection: str = "model"):
+    def __init__(self, file: File | None = None, connection: str = "model", base: str = "/v1"):
         self.inner: httpx2.AsyncBaseTransport = httpx2.AsyncHTTPTransport()
-        self.file, self.connection = file, connection
-        self._sent: dict[str, int] = {}
+        self.file, self.connection, self.base = file, connection, base
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send one request."""
         if self.file is None:
             request.headers.pop(DRAWN_SEED, None)
             return await self.inner.handle_async_request(request)
-        path, body, drawn = _read(request)
+        path, body, drawn = _read(request, self.base)
         keyed = body_of(body, drawn)
         key = key_of(path, keyed)
-        n = self._sent[key] = self._sent.get(key, -1) + 1
+        n = self.file.sent[self.connection, key] = self.file.sent.get((self.connection, key), -1) + 1
         started = time.perf_counter()
         response = await self.inner.handle_async_request(request)
         content = await response.aread()
@@ -158,7 +160,7 @@ class Live(httpx2.AsyncBaseTransport):
             data = json.loads(content)
         except ValueError:
             data = content.decode("utf-8", "replace")
-        request_data = keyed if not drawn else {**keyed, "seed": body["seed"]}
+        request_data = {**keyed, "seed": body["seed"]} if drawn and "seed" in body else keyed
         self.file.add(Exchange(self.connection, key, n, path, request_data, response.status_code, kind, data, seconds))
         return httpx2.Response(response.status_code, headers={"content-type": kind}, content=content, request=request)
 
@@ -184,7 +186,7 @@ class Replay(httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Answer one request."""
-        path, body, drawn = _read(request)
+        path, body, drawn = _read(request, "/v1")
         keyed = body_of(body, drawn)
         key = key_of(path, keyed)
         n = self._sent[key] = self._sent.get(key, -1) + 1
@@ -216,6 +218,7 @@ class File:
 
     def __init__(self, path: Path, chapter: str):
         self.path = path
+        self.sent: dict[tuple[str, str], int] = {}
         path.parent.mkdir(parents=True, exist_ok=True)
         header = {"llmlab_recording": 1, "chapter": chapter, "recorded": date.today().isoformat()}
         path.write_text(json.dumps(header) + "\n", encoding="utf-8")
@@ -229,7 +232,7 @@ class File:
         self._line(asdict(exchange))
 
     def _line(self, data: dict[str, Any]) -> None:
-        with self.path.open("a", encoding="utf-8") as out:
+        with self.path.open("a", encoding="utf-8", errors="replace") as out:
             out.write(json.dumps(plain(data), ensure_ascii=False) + "\n")
 
 

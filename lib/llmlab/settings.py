@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf, nan
 from pathlib import Path
 
 import platformdirs
@@ -49,21 +50,29 @@ def load(environment: Mapping[str, str] | None = None, env_file: Path | None = N
     """Read the settings. Raises SettingsError for a value that is not allowed."""
     environment = os.environ if environment is None else environment
     file = env_file or Path(environment.get("LLMLAB_ENV_FILE", ROOT / ".env"))
-    values = {k: v for k, v in dotenv_values(file).items() if v} if file.is_file() else {}
-    values.update({k: v for k, v in environment.items() if v})
+    try:
+        written = dotenv_values(file, encoding="utf-8") if file.is_file() else {}
+    except UnicodeDecodeError:
+        raise SettingsError(f"{file.name} has to be a text in UTF-8, but is not; save it again as UTF-8.") from None
+    # An empty variable of the environment counts: it switches off what the file says.
+    values = {k: v for k, v in {**written, **environment}.items() if v}
 
     def path(name: str) -> Path | None:
         return Path(values[name]).expanduser() if name in values else None
 
-    def number(name: str) -> float | None:
+    def number(name: str, least: float = 0.0) -> float | None:
         if name not in values:
             return None
         try:
-            return float(values[name])
+            found = float(values[name])
         except ValueError:
+            found = nan
+        if not least <= found < inf:
             raise SettingsError(
-                f"{name} takes a number, but is {values[name]!r}; correct it in .env or in the environment."
-            ) from None
+                f"{name} takes a number from {least:g} up, but is {values[name]!r}; correct it in .env or in the "
+                f"environment."
+            )
+        return found
 
     return Settings(
         base_url=values.get("OPENAI_BASE_URL"),
@@ -75,8 +84,8 @@ def load(environment: Mapping[str, str] | None = None, env_file: Path | None = N
         currency=values.get("LLMLAB_CURRENCY", "USD"),
         gguf=path("LLMLAB_GGUF"),
         adapter=path("LLMLAB_ADAPTER"),
-        threads=int(number("LLMLAB_THREADS") or min(os.cpu_count() or 2, 4)),
-        timeout=number("LLMLAB_TIMEOUT") or 120.0,
+        threads=int(number("LLMLAB_THREADS", 1) or min(os.cpu_count() or 2, 4)),
+        timeout=number("LLMLAB_TIMEOUT", 0.001) or 120.0,
         replay=path("LLMLAB_REPLAY"),
         record=path("LLMLAB_RECORD"),
         strict=values.get("LLMLAB_STRICT", "") == "1",

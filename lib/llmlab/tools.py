@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import ArgsKwargs
 
 from llmlab import trace
@@ -57,17 +57,22 @@ class Tool:
             "gen_ai.tool.call.arguments": arguments,
         }
         with into.step("tool", self.name, **attributes) as step:
+            clock = asyncio.timeout(self.timeout)
             try:
-                value = await asyncio.wait_for(self._run(arguments), self.timeout)
-                result = ToolResult(True, value if isinstance(value, str) else json.dumps(trace.plain(value)), value)
-            except TimeoutError:
-                result = ToolResult(False, f"error: {self.name} has {self.timeout:g} seconds, but took longer")
+                async with clock:
+                    value = await self._run(arguments)
+                text = value if isinstance(value, str) else json.dumps(trace.plain(value), ensure_ascii=False)
+                result = ToolResult(True, text, value)
             except ToolError as error:
                 result = ToolResult(False, f"error: {error}")
             except Exception as error:  # a tool's own failure is for the model to read, not for the reader's cell
-                result = ToolResult(False, f"error: {self.name} failed: {type(error).__name__}: {error}")
+                why = f"failed: {type(error).__name__}: {error}"
+                if isinstance(error, TimeoutError) and clock.expired():
+                    why = f"has {self.timeout:g} seconds, but took longer"
+                result = ToolResult(False, f"error: {self.name} {why}")
             step.attributes["gen_ai.tool.call.result"] = result.text
             if not result.ok:
+                step.status, step.error = "error", trace.redact(result.text)
                 step.attributes["error.type"] = "tool_error"
         return result
 
@@ -81,8 +86,10 @@ class Tool:
         if not isinstance(arguments, dict):
             raise ToolError(f"{self.name} takes a JSON object, but got {type(arguments).__name__}")
         if inspect.iscoroutinefunction(self.function):
-            return await _checked(self.name, self.function, arguments)
-        return await asyncio.to_thread(_checked, self.name, self.function, arguments)
+            value = _checked(self.name, self.function, arguments)
+        else:
+            value = await asyncio.to_thread(_checked, self.name, self.function, arguments)
+        return await value if inspect.isawaitable(value) else value
 
 
 def _checked(name: str, function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
@@ -101,7 +108,13 @@ def _adapter(function: Any) -> TypeAdapter[Any]:
 
 def tool(function: Callable[..., Any]) -> Tool:
     """Make a tool of a function with type hints; the first paragraph of its docstring is its description."""
-    schema = _adapter(function).json_schema()
+    try:
+        schema, why = _adapter(function).json_schema(), "some have no name"
+    except PydanticUserError as error:
+        schema, why = {}, str(error).splitlines()[0]
+    if schema.get("type") != "object":
+        why = f"{function.__name__} has others ({why})"
+        raise ToolError(f"A tool's parameters need names and types that JSON knows, but {why}")
     schema.pop("additionalProperties", None)
     described = (inspect.getdoc(function) or "").split("\n\n")[0].replace("\n", " ")
     if not described:

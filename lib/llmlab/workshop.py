@@ -7,12 +7,13 @@ import shutil
 import tempfile
 import time
 from datetime import date
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from llmlab.errors import LabError
 from llmlab.settings import DATA, ROOT
@@ -52,8 +53,8 @@ def reset(number: str, work: Path = WORK) -> str:
     work.mkdir(exist_ok=True)
     mine, kept = work / file.name, None
     if mine.exists():
-        same_day = len(list(work.glob(f"{file.stem}.kept-{date.today()}*.ipynb")))
-        kept = mine.with_name(f"{file.stem}.kept-{date.today()}-{same_day + 1}.ipynb")
+        names = (mine.with_name(f"{file.stem}.kept-{date.today()}-{n}.ipynb") for n in count(1))
+        kept = next(name for name in names if not name.exists())
         mine.rename(kept)
     shutil.copyfile(file, mine)
     return f"{mine.name} is fresh" + (f"; yours is kept as {kept.name}." if kept else ".")
@@ -74,7 +75,7 @@ def record(numbers: list[str], to: Path | None = None) -> int:
                 if to is None:
                     replayed = run(file, {"LLMLAB_REPLAY": part, "LLMLAB_STRICT": "1", "LLMLAB_RECORD": ""})
                     file.write_text(nbformat.writes(tidy(replayed)) + "\n", encoding="utf-8")
-            except CellExecutionError as error:
+            except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
                 failed += 1
                 print(f"{file.stem}: not recorded, a cell failed:\n{error}")
                 continue

@@ -55,16 +55,20 @@ async def check(name: str, work: Any, model: Any = None) -> Panel:
     lines = [f"{'✓' if ok else '✗'} {text}" for ok, text in points]
     lines.append(f"Exercise {name}: {'passed' if passed else 'not yet'}")
     more = "" if passed else f'More help: lesson.hint("{name}") or lesson.solution("{name}")'
-    text = "\n".join(filter(None, [*lines, more]))
     out = ipywidgets.HTML()
     buttons = []
     for label, show in (("Hint", hint), ("Solution", solution)):
-        button = ipywidgets.Button(description=label)
+        button = ipywidgets.Button(description=label, tooltip=f"{label} for exercise {name}")
         button.on_click(lambda _, show=show: setattr(out, "value", show(name).html))
         buttons.append(button)
-    shown = ipywidgets.HTML(f"<pre>{escape(chr(10).join(lines))}</pre>")
+    shown = ipywidgets.HTML(_lines(lines).html)
     widget = ipywidgets.VBox([shown] if passed else [shown, ipywidgets.HBox(buttons), out])
-    return Panel(widget, View(f"<pre>{escape(text)}</pre>", text))
+    return Panel(widget, _lines([*lines, more] if more else lines))
+
+
+def _lines(lines: list[str]) -> View:
+    text = "\n".join(lines)
+    return View(f"<p style='white-space:pre-line'>{escape(text)}</p>", text)
 
 
 def hint(name: str) -> View:

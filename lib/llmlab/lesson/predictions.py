@@ -16,7 +16,7 @@ _asked: dict[str, list[str]] = {}
 
 
 def predict(name: str, question: str, options: Sequence[str]) -> Panel:
-    """Ask for a guess. Choose with mouse or arrow keys, or call `lesson.guess(name, number)`."""
+    """Ask for a guess. Choose with the mouse, with Tab and Space, or by `lesson.guess(name, number)`."""
     _asked[name] = list(options)
     earlier = state.get("guesses", name)
     radio = ipywidgets.RadioButtons(
@@ -38,16 +38,14 @@ def predict(name: str, question: str, options: Sequence[str]) -> Panel:
 
 def guess(name: str, number: int) -> View:
     """Answer a prediction by the number of the option, counted from 1."""
-    options = _options(name)
-    if not 1 <= number <= len(options):
-        raise LabError(f"{name} has the options 1 to {len(options)}, but got {number}; choose one of them.")
-    state.put("guesses", name, options[number - 1])
-    return View(f"<p><i>Kept: {escape(options[number - 1])}</i></p>", f"Kept: {options[number - 1]}")
+    chosen = _option(name, number)
+    state.put("guesses", name, chosen)
+    return View(f"<p><i>Kept: {escape(chosen)}</i></p>", f"Kept: {chosen}")
 
 
 def reveal(name: str, number: int, because: str) -> View:
     """What happened (the number of the option), beside what the reader had guessed."""
-    actual, guessed = _options(name)[number - 1], state.get("guesses", name)
+    actual, guessed = _option(name, number), state.get("guesses", name)
     verdict = (
         "no guess was made" if guessed is None else "as you guessed" if guessed == actual else "not as you guessed"
     )
@@ -55,7 +53,10 @@ def reveal(name: str, number: int, because: str) -> View:
     return View(f"<p style='white-space:pre-line'>{escape(text)}</p>", text)
 
 
-def _options(name: str) -> list[str]:
+def _option(name: str, number: int) -> str:
     if name not in _asked:
         raise LabError(f"A guess needs its question, but {name!r} was not asked in this session; run its cell first.")
-    return _asked[name]
+    options = _asked[name]
+    if number not in range(1, len(options) + 1):
+        raise LabError(f"{name} has the options 1 to {len(options)}, but got {number!r}; choose one of them.")
+    return options[number - 1]

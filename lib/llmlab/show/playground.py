@@ -8,52 +8,67 @@ from typing import Any
 
 import ipywidgets
 
-from llmlab.app import ChatApp, Layer
-from llmlab.errors import LabError
+from llmlab.app import Answer, ChatApp, Layer
 from llmlab.model import Model
 from llmlab.show import widgets
 from llmlab.show.diff import compare
-from llmlab.show.view import View
+from llmlab.show.view import COLOURS, QUIET, View
 
 QUESTION = "What should I cook tonight?"
+MAX_TOKENS = 100  # an answer that is long enough to be compared, and soon there
 
 
 def playground(model: Model, layers: Sequence[Layer], question: str = QUESTION) -> widgets.Panel:
     """Ask the same question bare and through the layers that are switched on."""
-    switches = [ipywidgets.Checkbox(value=True, description=layer.name, indent=False) for layer in layers]
-    text = ipywidgets.Text(value=question, description="question", layout={"width": "40em"})
+    switches = [
+        ipywidgets.Checkbox(value=True, description=layer.name, indent=False, layout={"width": "auto"})
+        for layer in layers
+    ]
+    text = ipywidgets.Text(value=question, description="Question:", layout={"width": "40em", "max_width": "100%"})
     button = ipywidgets.Button(description="Ask both", button_style="primary")
     request, replies, state = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
 
     def app() -> ChatApp:
-        # Memory would keep each try of the reader; here it only brings back what is there.
+        # A new conversation each time. Memory keeps the question, and brings back only what was said in earlier ones.
         return ChatApp(model, [layer for layer, on in zip(layers, switches, strict=True) if on.value])
 
     def show_request(_: Any = None) -> None:
         bare = [{"role": "user", "content": text.value}]
-        request.value = compare(bare, app().messages(text.value), ("sent by the bare call", "sent by the app")).html
+        try:
+            request.value = compare(bare, app().messages(text.value), ("sent by the bare call", "sent by the app")).html
+        except Exception as error:  # a layer may be the reader's own
+            request.value = _problem(error)
 
     async def ask() -> None:
         state.value = "<i>asking …</i>"
         try:
-            bare = await model.chat(text.value, stream=False)
-            answer = await app().ask(text.value, stream=False)
-        except LabError as error:
-            state.value = f"<b>{escape(str(error))}</b>"
+            bare = await model.chat(text.value, max_tokens=MAX_TOKENS, stream=False)
+            answer = await app().ask(text.value, max_tokens=MAX_TOKENS, stream=False)
+        except Exception as error:
+            state.value = _problem(error)
             return
-        cells = [("the bare call", bare.text, bare.input_tokens), ("the app", answer.text, answer.input_tokens)]
-        columns = "".join(
-            f"<div style='flex:1;min-width:16em'><b>{name}</b> ({tokens} tokens in)"
-            f"<div style='white-space:pre-wrap'>{escape(said)}</div></div>"
-            for name, said, tokens in cells
-        )
+        columns = _said("the bare call", Answer(bare.text, [bare]), "model") + _said("the app", answer, "person")
         replies.value = f"<div style='display:flex;flex-wrap:wrap;gap:2em'>{columns}</div>"
-        state.value = "<i>done</i>"
+        state.value = ""
 
     for switch in (*switches, text):
         switch.observe(show_request, names="value")
     widgets.on_click(button, ask)
     show_request()
-    box = ipywidgets.VBox([text, ipywidgets.HBox(switches), button, state, replies, request])
+    row = ipywidgets.HBox(switches, layout={"flex_flow": "row wrap", "grid_gap": "0 1.5em"})
+    box = ipywidgets.VBox([text, row, button, state, replies, request])
     plain = "The playground needs a running notebook. Its switches: " + ", ".join(layer.name for layer in layers)
     return widgets.Panel(box, View(f"<p><i>{escape(plain)}</i></p>", plain))
+
+
+def _said(who: str, answer: Answer, colour: str) -> str:
+    calls = "1 call" if len(answer.replies) == 1 else f"{len(answer.replies)} calls"
+    cost = f"{calls} · {answer.input_tokens} tokens in · {answer.output_tokens} out"
+    return (
+        f"<div style='flex:1;min-width:16em;border-left:3px solid {COLOURS[colour]};padding-left:8px'><b>{who}</b>"
+        f"<div style='white-space:pre-wrap'>{escape(answer.text)}</div><div style='{QUIET}'>{escape(cost)}</div></div>"
+    )
+
+
+def _problem(error: Exception) -> str:
+    return f"<b>{escape(str(error) or type(error).__name__)}</b>"

@@ -64,6 +64,8 @@ def model_card(model: Model) -> View:
         **{k.removeprefix("llmlab."): v for k, v in model.provenance.items()},
     }
     lines = "".join(
-        f"<tr><th style='text-align:left'>{escape(k)}</th><td>{escape(str(v))}</td></tr>" for k, v in rows.items()
+        f"<tr><th scope='row' style='text-align:left'>{escape(k)}</th>"
+        f"<td style='text-align:left'>{escape(str(v))}</td></tr>"
+        for k, v in rows.items()
     )
     return View(f"<table>{lines}</table>", pretty(rows))

@@ -25,7 +25,8 @@ def table(trace: Trace) -> View:
     """One row a step, with what it said and cost; the whole data folded under each."""
     rows = []
     for step in trace:
-        detail = View(f"{_brief(step, 80)}{folded('all of it', step.attributes)}", _brief(step, 80))
+        brief = _brief(step, 80)
+        detail = View(f"{escape(brief, quote=False)}{folded('all of it', step.attributes)}", brief)
         tokens = [step.get(f"gen_ai.usage.{name}_tokens", "") for name in ("input", "output")]
         rows.append([step.id, mark(step.kind), "· " * _depth(trace, step) + step.name, detail, *tokens,
                      f"{step.seconds:.2f}", step.status])  # fmt: skip
@@ -36,9 +37,11 @@ def table(trace: Trace) -> View:
 def tree(trace: Trace) -> View:
     """Which step called which."""
     lines: list[str] = []
+    known = {step.id for step in trace}
 
     def walk(parent: int | None, indent: str) -> None:
-        children = trace.children(parent)
+        # A step whose parent was still running when the trace was cut off stands at the root.
+        children = [s for s in trace if (s.parent if s.parent in known else None) == parent]
         for i, step in enumerate(children):
             last = i == len(children) - 1
             lines.append(f"{indent}{'└─' if last else '├─'} {MARKS[step.kind]} {step.name}: {_brief(step, 70)}")
@@ -58,8 +61,9 @@ def timeline(trace: Trace) -> Picture:
     axes = figure.add_subplot()
     for row, step in enumerate(steps):
         axes.barh(row, max(step.seconds, 0.002), left=step.start, color=COLOURS[step.kind], height=0.6)
-    axes.set_yticks(range(len(steps)), [f"{s.name} {MARKS[s.kind]}" for s in steps])
+    axes.set_yticks(range(len(steps)), [f"{s.name} {MARKS[s.kind]}" for s in steps], parse_math=False)
     axes.invert_yaxis()
+    axes.set_xlim(left=0)
     axes.set_xlabel("seconds since the trace began")
     axes.spines[["top", "right"]].set_visible(False)
     return Picture(figure, "Timeline: " + "; ".join(f"{s.name} took {s.seconds:.2f} s" for s in steps))
@@ -131,4 +135,4 @@ def _clean(text: str) -> str:
     """Text that Mermaid takes as text: no line breaks, and none of its own signs."""
     text = " ".join(text.split())
     text = text if len(text) <= 60 else text[:59] + "…"
-    return "".join(f"#{ord(c)};" if c in '#;:<>{}"`' else c for c in text) or "(nothing)"
+    return "".join(f"#{ord(c)};" if c in '#;:<>{}"`&$' else c for c in text) or "(nothing)"

@@ -43,14 +43,15 @@ class Picture:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
         buffer = BytesIO()
         self.figure.savefig(buffer, format="png", dpi=110)
-        return {"image/png": b64encode(buffer.getvalue()).decode(), "text/plain": self.alt}, {
-            "image/png": {"alt": self.alt}
-        }
+        png = b64encode(buffer.getvalue()).decode()
+        # JupyterLab draws image/png without a text alternative; in HTML the picture has one.
+        html = f"<img src='data:image/png;base64,{png}' alt='{escape(self.alt)}' style='max-width:100%'>"
+        return {"text/html": html, "image/png": png, "text/plain": self.alt}, {"image/png": {"alt": self.alt}}
 
 
 def pretty(data: Any) -> str:
     """JSON for people: one field a line."""
-    return json.dumps(data, ensure_ascii=False, indent=2, sort_keys=False)
+    return json.dumps(data, ensure_ascii=False, indent=2, default=str)
 
 
 def folded(title: str, data: Any) -> str:
@@ -62,20 +63,26 @@ def folded(title: str, data: Any) -> str:
 def table_of(head: Sequence[str], rows: Iterable[Sequence[Any]], caption: str = "") -> View:
     """A table; numbers stand right. A `View` in a cell keeps its HTML."""
     rows = [list(row) for row in rows]
+    sides = ["right" if any(_side(row[i]) == "right" for row in rows) else "left" for i in range(len(head))]
     title = f"<caption style='caption-side:top;text-align:left'>{escape(caption)}</caption>" if caption else ""
-    head_html = "".join(f"<th scope='col' style='text-align:left'>{escape(h)}</th>" for h in head)
+    head_html = "".join(
+        f"<th scope='col' style='text-align:{side}'>{escape(h)}</th>" for h, side in zip(head, sides, strict=True)
+    )
     body = "".join(f"<tr>{''.join(_cell(value) for value in row)}</tr>" for row in rows)
     html = f"<table>{title}<thead><tr>{head_html}</tr></thead><tbody>{body}</tbody></table>"
-    lines = [[str(h) for h in head], *([str(value) for value in row] for row in rows)]
+    lines = [[str(value).replace("\n", " ") for value in row] for row in (head, *rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
     text = "\n".join("  ".join(v.ljust(w) for v, w in zip(line, widths, strict=True)).rstrip() for line in lines)
     return View(html, f"{caption}\n{text}" if caption else text)
 
 
+def _side(value: Any) -> str:
+    return "right" if isinstance(value, int | float) else "left"
+
+
 def _cell(value: Any) -> str:
-    side = "right" if isinstance(value, int | float) else "left"
     inner = value.html if isinstance(value, View) else escape(str(value)).replace("\n", "<br>")
-    return f"<td style='text-align:{side};vertical-align:top'>{inner}</td>"
+    return f"<td style='text-align:{_side(value)};vertical-align:top'>{inner}</td>"
 
 
 def mark(kind: str) -> View:

@@ -1,0 +1,18 @@
+CREATE TABLE singers (id INTEGER PRIMARY KEY, name TEXT, voice TEXT, age INTEGER, village TEXT, joined TEXT, rehearsals INTEGER);
+INSERT INTO singers VALUES (1, 'Agnes', 'soprano', 34, 'Millbrook', '2015-09-01', 38);
+INSERT INTO singers VALUES (2, 'Bruno', 'bass', 61, 'Harwick', '2008-02-11', 41);
+INSERT INTO singers VALUES (3, 'Carla', 'alto', 45, 'Millbrook', '2019-01-14', 29);
+INSERT INTO singers VALUES (4, 'Derek', 'tenor', 28, 'Dunmore', '2021-10-04', 17);
+INSERT INTO singers VALUES (5, 'Edith', 'soprano', 70, 'Harwick', '1999-05-20', 44);
+INSERT INTO singers VALUES (6, 'Felix', 'tenor', 52, 'Millbrook', '2012-03-07', 33);
+INSERT INTO singers VALUES (7, 'Gwen', 'alto', 39, 'Dunmore', '2019-11-25', 22);
+INSERT INTO singers VALUES (8, 'Henrik', 'bass', 47, 'Stanway', '2016-06-13', 36);
+INSERT INTO singers VALUES (9, 'Ines', 'soprano', 23, 'Stanway', '2022-09-05', 12);
+INSERT INTO singers VALUES (10, 'Jonas', 'bass', 33, 'Millbrook', '2020-01-20', 26);
+INSERT INTO singers VALUES (11, 'Kerstin', 'alto', 58, 'Harwick', '2005-08-29', 40);
+INSERT INTO singers VALUES (12, 'Leo', 'tenor', 19, 'Harwick', '2023-02-06', 9);
+INSERT INTO singers VALUES (13, 'Mabel', 'soprano', 41, 'Dunmore', '2017-04-03', 31);
+INSERT INTO singers VALUES (14, 'Nils', 'bass', 66, 'Millbrook', '2001-10-15', 43);
+INSERT INTO singers VALUES (15, 'Oona', 'alto', 30, 'Stanway', '2022-01-17', 19);
+INSERT INTO singers VALUES (16, 'Petra', 'soprano', 55, 'Millbrook', '2010-11-08', 35);
+INSERT INTO singers VALUES (17, 'Quinn', 'alto', 27, 'Millbrook', '2023-09-11', 6);

@@ -1,0 +1,71 @@
+"""Make the training data: `python lib/tuning/generate.py --tokens 1000000 --out build/train.jsonl`.
+
+Deterministic for a seed. The share of each skill is a share of tokens (about four characters each), not of items, since
+an item with eight offered tools is ten times as long as a plain fact.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from render import segments
+from skills import arithmetic, conversation, facts, judging, planning, reading, splitting, sql, tools, writing
+
+SHARES = {
+    tools: 0.27,
+    sql: 0.16,
+    arithmetic: 0.13,
+    splitting: 0.05,
+    planning: 0.09,
+    writing: 0.07,
+    judging: 0.06,
+    conversation: 0.08,
+    reading: 0.06,
+    facts: 0.03,
+}
+CHARACTERS_A_TOKEN = 3.6
+LONGEST = 2600  # characters; longer items are left out, for one long item slows its whole batch
+
+
+def make(tokens: int, seed: int) -> Iterator[dict[str, Any]]:
+    """Items of all skills by their shares, shuffled."""
+    chosen: list[dict[str, Any]] = []
+    for module, share in SHARES.items():
+        rng = random.Random(f"{seed} {module.__name__}")
+        wanted, made = share * tokens * CHARACTERS_A_TOKEN, 0.0
+        while made < wanted:
+            for item in module.items(rng, 200):
+                length = sum(len(text) for text, _ in segments(item))
+                if length <= LONGEST and made < wanted:
+                    chosen.append(item)
+                    made += length
+    random.Random(seed).shuffle(chosen)
+    yield from chosen
+
+
+def main() -> None:
+    """Write the data and print how much there is of each skill."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tokens", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path("build/train.jsonl"))
+    args = parser.parse_args()
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    items, characters = Counter[str](), Counter[str]()
+    with args.out.open("w", encoding="utf-8") as out:
+        for item in make(args.tokens, args.seed):
+            out.write(json.dumps(item, ensure_ascii=False) + "\n")
+            items[item["skill"]] += 1
+            characters[item["skill"]] += sum(len(text) for text, _ in segments(item))
+    for skill, count in sorted(items.items()):
+        print(f"{skill:14} {count:6} items, about {characters[skill] / CHARACTERS_A_TOKEN:9,.0f} tokens")
+
+
+if __name__ == "__main__":
+    main()
