@@ -13,6 +13,8 @@ from llmlab import embedded, recording, settings, trace
 from llmlab.errors import SettingsError
 from llmlab.model import Model, Source
 
+PATIENCE = 5  # seconds; a server that asks for a longer pause is an error now, instead of a cell that hangs
+
 
 async def connect(which: Source | None = None, *, label: str = "model", **override: Any) -> Model:
     """Connect to a model: the recording that LLMLAB_REPLAY names, else the endpoint that is configured, else the box.
@@ -50,8 +52,16 @@ def _client(
         base_url=base_url,
         api_key=key,
         timeout=config.timeout,
-        http_client=openai.DefaultAsyncHttpx2Client(transport=transport, timeout=config.timeout),
+        http_client=openai.DefaultAsyncHttpx2Client(
+            transport=transport, timeout=config.timeout, event_hooks={"response": [_hurry]}
+        ),
     )
+
+
+async def _hurry(response: httpx2.Response) -> None:
+    pause = response.headers.get("retry-after", "")
+    if pause.isdigit() and int(pause) > PATIENCE:
+        response.headers["x-should-retry"] = "false"  # the openai client would wait in silence, for minutes
 
 
 def _live(config: settings.Settings, label: str, base_url: str) -> recording.Live:
@@ -72,7 +82,8 @@ async def _endpoint(config: settings.Settings, label: str) -> Model:
     model = Model(client, config.model or "", "endpoint", config, None, config.capabilities, quiet=bool(config.record))
     if not model.name:
         try:
-            names = [m.id async for m in client.models.list()]
+            listed = await client.get("/models", cast_to=httpx2.Response)
+            names = [m["id"] for m in dict(listed.json()).get("data") or []]
         except Exception as error:
             raise model.explain(error) from error
         if len(names) != 1:

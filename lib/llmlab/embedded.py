@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,9 @@ class Embedded:
 
         for file in (gguf, adapter):
             if file is not None and not file.is_file():
-                raise WeightsError(f"LLMLAB_GGUF and LLMLAB_ADAPTER take a GGUF file, but there is no file {file}.")
+                raise WeightsError(
+                    f"LLMLAB_GGUF and LLMLAB_ADAPTER take a GGUF file, but there is no {file}; correct the path."
+                )
             if file is not None and not _is_gguf(file):
                 raise WeightsError(f"{file.name} has to be a GGUF file, but does not begin as one; fetch it again.")
         self.api_key = trace.hide(secrets.token_urlsafe(24))
@@ -75,8 +78,8 @@ class Embedded:
             self._server: Any = xllamacpp.Server(params)
         except Exception as error:
             raise WeightsError(
-                f"llama.cpp takes GGUF files of a kind it knows, but could not load {gguf.name}"
-                f"{f' with {adapter.name}' if adapter else ''} ({error}); try another file."
+                f"llama.cpp takes whole GGUF files of a kind it knows, but could not load {gguf.name}"
+                f"{f' with the adapter {adapter.name}' if adapter else ''}; fetch it again, or name another file."
             ) from error
         self.base_url = f"{self._server.listening_address}/v1"
         self.name = name
@@ -99,17 +102,19 @@ def _is_gguf(file: Path) -> bool:
 
 
 _running: dict[tuple[Path, Path | None], Embedded] = {}
+_starting = threading.Lock()  # `connect` starts it in a thread; two at once have to get the same
 
 
 def start(settings: Settings, adapter: Path | None = None) -> Embedded:
     """Start the model in the box, or return it if it runs: one server for each pair of weights and adapter."""
     gguf = settings.gguf or weights.find(weights.BOX, settings.cache)
-    if (gguf, adapter) not in _running:
-        name = weights.BOX.name if settings.gguf is None else gguf.stem
-        # Another model keeps the template that its maker put inside.
-        template = TEMPLATE if settings.gguf is None else None
-        _running[gguf, adapter] = Embedded(gguf, adapter, settings.threads, name, template)
-    return _running[gguf, adapter]
+    with _starting:
+        if (gguf, adapter) not in _running:
+            name = weights.BOX.name if settings.gguf is None else gguf.stem
+            # Another model keeps the template that its maker put inside.
+            template = TEMPLATE if settings.gguf is None else None
+            _running[gguf, adapter] = Embedded(gguf, adapter, settings.threads, name, template)
+        return _running[gguf, adapter]
 
 
 def stop_all() -> None:

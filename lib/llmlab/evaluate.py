@@ -195,7 +195,7 @@ def _sql(check: dict[str, Any], reply: Reply) -> bool:
     query = re.sub(r"^```\w*|```$", "", reply.text.strip()).strip()
     try:
         got, wanted = (_rows(check["db"], sql) for sql in (query, check["sql"]))
-    except sqlite3.Error:
+    except (sqlite3.Error, ValueError):  # ValueError: text that SQLite does not take at all
         return False
     if not check["ordered"]:
         got, wanted = (sorted(rows, key=str) for rows in (got, wanted))
@@ -214,6 +214,7 @@ def _rows(name: str, query: str) -> list[tuple[Any, ...]]:
     with closing(sqlite3.connect(":memory:")) as db:
         db.executescript(_script(name))
         db.execute("PRAGMA query_only = 1")
+        db.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)  # or a model's query could open any other file
         left = iter(range(SQL_STEPS // 1000))
         db.set_progress_handler(lambda: next(left, None) is None, 1000)
         return db.execute(query).fetchall()
@@ -244,13 +245,14 @@ def _plan(check: dict[str, Any], reply: Reply) -> bool:
     steps = _data(reply).get("steps")
     if not isinstance(steps, list) or not 2 <= len(steps) <= 6 or not all(isinstance(s, dict) for s in steps):
         return False
-    used = [step.get("tool") for step in steps]
+    used = [str(step.get("tool")) for step in steps]
     earlier = all(
         isinstance(step.get("needs"), list) and all(isinstance(n, int) and 1 <= n < i for n in step["needs"])
         for i, step in enumerate(steps, 1)
     )
     fits = set(used) <= set(check["tools"]) and set(check["must_use"]) <= set(used)
-    return earlier and fits and all(used.index(a) < used.index(b) for a, b in check["order"])
+    ordered = all({a, b} <= set(used) and used.index(a) < used.index(b) for a, b in check["order"])
+    return earlier and fits and ordered
 
 
 JUDGES: dict[str, Callable[[dict[str, Any], Reply], bool]] = {

@@ -22,7 +22,7 @@ def explain(error: Exception, where: str, model: str, timeout: float, base_url: 
         return error
     if isinstance(error, openai.APIStatusError):
         return _status(error, where, model)
-    cause = error.__cause__ or error
+    cause, broken = error.__cause__ or error, httpx2.RemoteProtocolError | httpx2.ReadError
     if isinstance(error, openai.APITimeoutError | httpx2.TimeoutException):
         kind, text = (
             "timeout",
@@ -30,7 +30,7 @@ def explain(error: Exception, where: str, model: str, timeout: float, base_url: 
                 f"{where} has {timeout:g} seconds to answer, but did not; run the cell again, or raise LLMLAB_TIMEOUT {_CONFIG}."
             ),
         )
-    elif isinstance(cause, httpx2.RemoteProtocolError | httpx2.ReadError):
+    elif isinstance(error, broken) or isinstance(cause, broken):
         kind, text = (
             "cut_off",
             (f"A reply has to come whole, but the connection to {where} broke off in the middle; run the cell again."),
@@ -44,7 +44,10 @@ def explain(error: Exception, where: str, model: str, timeout: float, base_url: 
             ),
         )
     elif isinstance(error, openai.APIError):
-        kind, text = "server", f"{where} broke the reply off with an error ({error.message}); run the cell again."
+        kind, text = (
+            "server",
+            f"A reply has to come whole, but {where} broke it off with an error ({_line(error.message)}); run the cell again.",
+        )
     elif isinstance(error, ValueError):
         kind, text = (
             "not_json",
@@ -89,7 +92,10 @@ def _status(error: openai.APIStatusError, where: str, model: str) -> ModelError:
     elif code == 429:
         wait = error.response.headers.get("retry-after")
         after = f"after {wait} seconds" if wait else "in a minute"
-        kind, text = "rate_limit", f"{where} allows fewer requests than came ({said}); run the cell again {after}."
+        kind, text = (
+            "rate_limit",
+            f"{where} allows a number of requests, but got more ({said}); run the cell again {after}.",
+        )
     elif code >= 500:
         kind, text = "server", f"{where} has to answer, but failed three times ({said}); run the cell again later."
     elif _TOO_LONG.search(said):
@@ -101,11 +107,18 @@ def _status(error: openai.APIStatusError, where: str, model: str) -> ModelError:
             ),
         )
     else:
-        kind, text = "bad_request", f"{where} did not take this request ({said}); correct it, it stands in the trace."
+        kind, text = (
+            "bad_request",
+            f"{where} takes requests in the form of its API, but not this one ({said}); correct it, it is in the trace.",
+        )
     return ModelError(kind, redact(text))
 
 
 def _server_message(error: openai.APIStatusError) -> str:
     body = error.body if isinstance(error.body, dict) else {}
     said = body.get("message") or error.response.text or error.response.reason_phrase
-    return f"{error.status_code}: {' '.join(str(said).split())[:200]}"
+    return f"{error.status_code}: {_line(said)}"
+
+
+def _line(said: object) -> str:
+    return " ".join(str(said).split())[:200]

@@ -28,7 +28,7 @@ MAX_TOKENS = 512
 _CHAT = "/chat/completions"
 _INTERRUPT_TICK = 0.25  # seconds; an idle event loop notices SIGINT only when it wakes
 _OPTIONAL = ("seed", "temperature", "stream_options", "logprobs", "top_logprobs")
-_NOT_TAKEN = re.compile(r"support|unknown|unrecogni|unexpected|extra|permitted|allowed", re.I)
+_NOT_TAKEN = re.compile(r"support|unknown|unrecogni|unexpected|not (permitted|allowed)", re.I)
 
 
 @dataclass
@@ -250,9 +250,10 @@ class Model:
         if schema is not None:
             shape = schema if isinstance(schema, dict) else schema.model_json_schema()
             name = str(shape.get("title", "answer")).replace(" ", "_")
+            strict = shape.get("additionalProperties") is False  # OpenAI refuses any other as strict
             body["response_format"] = {
                 "type": "json_schema",
-                "json_schema": {"name": name, "strict": True, "schema": shape},
+                "json_schema": {"name": name, "strict": strict, "schema": shape},
             }
         body.update(more)
         return body
@@ -269,7 +270,7 @@ class Model:
                     return await _watched(self._whole(sent, headers, step))
                 return await _watched(self._streamed(sent, headers, write, step))
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-                if not self._adapt(error.message, sent):
+                if not self._adapt(error.response.text, sent):
                     raise self.explain(error) from error
             except (openai.OpenAIError, httpx2.HTTPError, ValueError) as error:
                 raise self.explain(error) from error
@@ -388,7 +389,9 @@ class Model:
 
     def explain(self, error: Exception) -> Exception:
         """Any failure of a call to this model as an error of the lab."""
-        return faults.explain(error, self._where(), self.name, self.config.timeout, str(self.client.base_url))
+        return faults.explain(
+            error, self._where(), self.name, self.config.timeout, str(self.client.base_url.copy_with(userinfo=b""))
+        )
 
     async def _probe(self, capability: str) -> bool:
         ask: dict[str, Any] = {"messages": "Say yes.", "max_tokens": 256, "stream": False}

@@ -68,7 +68,7 @@ async def check(name: str, work: Any, model: Any = None) -> Panel:
 
 def _lines(lines: list[str]) -> View:
     text = "\n".join(lines)
-    return View(f"<p style='white-space:pre-line'>{escape(text)}</p>", text)
+    return View(f"<div style='white-space:pre-line;line-height:1.5'>{escape(text)}</div>", text)
 
 
 def hint(name: str) -> View:

@@ -16,7 +16,7 @@ COLOURS["event"] = COLOURS["person"]
 # A mark beside each colour: nothing is told by colour alone.
 MARKS = {"model": "●", "tool": "■", "protocol": "◆", "person": "▲", "span": "▸", "event": "▲"}
 
-QUIET = "color:var(--jp-ui-font-color2,#666);font-size:85%"
+QUIET = "opacity:.7;font-size:85%"  # paler than the text around it, in any theme
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,161 @@
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from llmlab import MissingCapability, ModelError, connect, embedded
+from llmlab.errors import RecordingError, RecordingMiss, SettingsError
+from stub import KEY, Stub, reply
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def stub() -> Iterator[Stub]:
+    with Stub() as running:
+        yield running
+
+
+@pytest.fixture
+def box(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stub]:
+    """A stub in the place of the model in the box."""
+    with Stub() as running:
+        running.answers = [reply("From the box.")]
+        started = SimpleNamespace(
+            base_url=running.url, api_key=KEY, name="box", provenance={"llmlab.weights.file": "b.gguf"}
+        )
+        monkeypatch.setattr(embedded, "start", lambda settings, adapter: started)
+        yield running
+
+
+async def record(stub: Stub, folder: Path, *questions: str, label: str = "model", **override: object) -> None:
+    model = await connect(
+        "endpoint", label=label, base_url=stub.url, model="teacher", record=folder, chapter="one", **override
+    )
+    for question in questions:
+        await model.chat(question)
+
+
+async def test_without_any_setting_the_box_answers(box: Stub) -> None:
+    model = await connect()
+    answer = await model.chat("Hi")
+    assert (model.source, model.name, answer.source, answer.text) == ("embedded", "box", "embedded", "From the box.")
+    assert model.known_capabilities == {"tools": True, "json_schema": True, "logprobs": True}
+    assert answer.provenance["llmlab.weights.file"] == "b.gguf"
+    assert model.trace.steps[0].get("llmlab.weights.file") == "b.gguf"
+
+
+async def test_the_environment_names_the_endpoint(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"OPENAI_BASE_URL": stub.url, "OPENAI_API_KEY": KEY, "LLMLAB_CAPABILITIES": "tools"}.items():
+        monkeypatch.setenv(name, value)
+    model = await connect()
+    answer = await model.chat("Hi")
+    assert (model.source, model.name, answer.source) == ("endpoint", "stub-model", "endpoint")
+    assert model.known_capabilities == {"tools": True}
+    assert stub.headers[0]["authorization"] == f"Bearer {KEY}"
+
+
+async def test_a_recording_goes_before_an_endpoint(stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await record(stub, tmp_path, "Hi")
+    for name, value in {"OPENAI_BASE_URL": stub.url, "LLMLAB_REPLAY": str(tmp_path), "LLMLAB_CHAPTER": "one"}.items():
+        monkeypatch.setenv(name, value)
+    model = await connect()
+    answer = await model.chat("Hi")
+    assert (model.source, model.name, answer.source, answer.text) == ("recording", "teacher", "recording", "Hello.")
+    assert model.quiet
+    assert len(stub.asked) == 1
+
+
+async def test_one_of_the_three_can_be_asked_for(box: Stub, stub: Stub, tmp_path: Path) -> None:
+    assert (await connect("embedded", base_url=stub.url)).source == "embedded"
+    with pytest.raises(SettingsError, match="'cloud'"):
+        await connect("cloud")
+    with pytest.raises(SettingsError, match="LLMLAB_REPLAY"):
+        await connect("recording")
+    with pytest.raises(RecordingError, match="LLMLAB_REPLAY"):
+        await connect("recording", replay=tmp_path / "none.jsonl")
+
+
+async def test_several_models_and_no_name_is_an_error_that_lists_them(stub: Stub) -> None:
+    stub.models = ["small", "large"]
+    with pytest.raises(SettingsError) as caught:
+        await stub.model(model=None)
+    said = r"LLMLAB_MODEL has to name one model, but is not set and 127\.0\.0\.1 offers small, large; set it in [^;]+\."
+    assert re.fullmatch(said, str(caught.value))
+    assert (await stub.model(model="large")).name == "large"
+
+
+async def test_each_label_has_its_own_replies(stub: Stub, tmp_path: Path) -> None:
+    stub.answers = [reply("First."), reply("Second.")]
+    await record(stub, tmp_path, "Hi", label="writer")
+    await record(stub, tmp_path, "Hi", label="judge", capabilities=frozenset({"tools"}))
+    one = {"replay": tmp_path, "chapter": "one", "strict": True}
+    writer, judge = await connect(label="writer", **one), await connect(label="judge", **one)
+    assert [(await m.chat("Hi")).text for m in (judge, writer)] == ["Second.", "First."]
+    assert (writer.known_capabilities, judge.known_capabilities) == ({}, {"tools": True})
+    with pytest.raises(MissingCapability):
+        await judge.require("vision")
+
+
+async def test_a_replay_has_the_seconds_the_seed_and_the_day_of_the_recording(stub: Stub, tmp_path: Path) -> None:
+    teacher = await stub.model(record=tmp_path, chapter="one")
+    live = await teacher.chat("Hi", temperature=1.0)
+    file = tmp_path / "one.jsonl"
+    header, about, exchange = map(json.loads, file.read_text(encoding="utf-8").splitlines())
+    exchange["seconds"] = 1000.0
+    file.write_text("\n".join(map(json.dumps, [header, about, exchange])), encoding="utf-8")
+    model = await connect(replay=file, strict=True)
+    again = await model.chat("Hi", temperature=1.0, stream=True)
+    assert (again.seed, again.seconds, again.note) == (live.seed, 1000.0, "")
+    assert again.provenance["recorded"] == header["recorded"]
+    assert model.trace.totals.seconds >= 1000.0
+
+
+async def test_a_replay_that_is_not_strict_asks_the_box_for_what_is_missing(
+    stub: Stub, box: Stub, tmp_path: Path
+) -> None:
+    await record(stub, tmp_path, "Hi")
+    model = await connect(replay=tmp_path, chapter="one")
+    known, new = await model.chat("Hi"), await model.chat("And now?", temperature=0.5)
+    assert (known.source, known.text, known.note) == ("recording", "Hello.", "")
+    assert (new.source, new.text) == ("embedded", "From the box.")
+    assert new.note.startswith("Not in the recording: ")
+    assert 'was "Hi" and is now "And now?"' in new.note
+    assert [step.get("llmlab.source") for step in model.trace] == ["recording", "embedded"]
+    assert len(box.asked) == 1
+    assert box.headers[0]["authorization"] == f"Bearer {KEY}"
+    assert not [name for name in box.headers[0] if name.startswith("x-llmlab")]
+
+
+async def test_a_fault_of_the_box_in_a_replay_is_explained(stub: Stub, box: Stub, tmp_path: Path) -> None:
+    await record(stub, tmp_path, "Hi")
+    box.answers = [{"error": "tired"}]
+    model = await connect(replay=tmp_path, chapter="one")
+    with pytest.raises(ModelError) as caught:
+        await model.chat("And now?")
+    assert caught.value.kind == "not_json"
+
+
+async def test_a_strict_replay_refuses_what_is_not_recorded(stub: Stub, box: Stub, tmp_path: Path) -> None:
+    await record(stub, tmp_path, "Hi")
+    model = await connect(replay=tmp_path, chapter="one", strict=True)
+    with pytest.raises(RecordingMiss, match='was "Hi" and is now "And now'):
+        await model.chat("And now?")
+    assert box.asked == []
+    (step,) = model.trace
+    assert step.status == "error"
+
+
+@pytest.mark.live
+async def test_the_real_box_answers_what_is_not_recorded(stub: Stub, box_weights: Path, tmp_path: Path) -> None:
+    await record(stub, tmp_path, "Hi")
+    model = await connect(replay=tmp_path, chapter="one")
+    answer = await model.chat("What is the capital of France?", max_tokens=16)
+    assert "Paris" in answer.text
+    assert (answer.source, answer.model) == ("embedded", "SmolLM2-135M-Instruct")
+    with pytest.raises(ModelError) as caught:
+        await model.chat("word " * 5000)
+    assert caught.value.kind == "context"

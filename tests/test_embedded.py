@@ -1,0 +1,245 @@
+import asyncio
+import hashlib
+import json
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import httpx2
+import psutil
+import pytest
+
+import regguf
+from llmlab import ModelError, connect, embedded, settings
+from llmlab.embedded import Embedded
+from llmlab.errors import WeightsError
+from llmlab.tools import tool
+from sentence import is_one_sentence
+
+pytestmark = [pytest.mark.anyio, pytest.mark.live]
+
+QUESTION = "What is the capital of France?"
+
+
+@pytest.fixture
+def others(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Servers that a test starts through `connect` or `start`, apart from the box that all tests share."""
+    monkeypatch.setattr(embedded, "_running", {})
+    yield
+    embedded.stop_all()
+
+
+@tool
+def get_weather(city: str) -> str:
+    """Get the weather of a city."""
+    return f"Rain in {city}."
+
+
+def root(box: Embedded) -> str:
+    return box.base_url.removesuffix("/v1")
+
+
+def keyed(box: Embedded) -> dict[str, str]:
+    return {"authorization": f"Bearer {box.api_key}"}
+
+
+def test_it_listens_on_loopback_only(box: Embedded) -> None:
+    port = httpx2.URL(box.base_url).port
+    listening = [c.laddr for c in psutil.Process().net_connections("inet") if c.status == psutil.CONN_LISTEN]
+    assert [address.ip for address in listening if address.port == port] == ["127.0.0.1"]
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/chat/completions", "/slots", "/metrics", "/props"])
+@pytest.mark.parametrize("key", [None, "wrong"])
+def test_without_the_key_nothing_is_answered(box: Embedded, path: str, key: str | None) -> None:
+    headers = {"authorization": f"Bearer {key}"} if key else {}
+    ask = httpx2.post if path.endswith("completions") else httpx2.get
+    assert ask(root(box) + path, headers=headers).status_code == 401
+
+
+@pytest.mark.parametrize("method", ["GET", "OPTIONS"])
+def test_a_web_page_from_elsewhere_is_not_let_in(box: Embedded, method: str) -> None:
+    origin = {"origin": "https://elsewhere.example", "access-control-request-method": "POST"}
+    answer = httpx2.request(method, f"{box.base_url}/models", headers={**keyed(box), **origin})
+    assert answer.headers.get("access-control-allow-origin") not in ("*", origin["origin"])
+
+
+def test_it_has_four_slots_of_4096_tokens(box: Embedded) -> None:
+    slots = httpx2.get(f"{root(box)}/slots", headers=keyed(box)).json()
+    assert [slot["n_ctx"] for slot in slots] == [4096] * 4
+
+
+async def test_it_answers_and_says_where_the_answer_comes_from(box: Embedded, box_weights: Path) -> None:
+    model = await connect()
+    answer = await model.chat(QUESTION, max_tokens=16)
+    assert "Paris" in answer.text
+    assert (answer.source, answer.model, answer.finish_reason) == ("embedded", "SmolLM2-135M-Instruct", "stop")
+    assert (answer.input_tokens, answer.output_tokens) == (16, 8)
+    expected = {
+        "llmlab.weights.file": box_weights.name,
+        "llmlab.weights.sha256": hashlib.sha256(box_weights.read_bytes()).hexdigest()[:16],
+        "llmlab.template.sha256": hashlib.sha256(embedded.TEMPLATE.encode()).hexdigest()[:16],
+        "llmlab.context_tokens": 4096,
+    }
+    assert answer.provenance == expected
+    (step,) = model.trace
+    assert {name: step.get(name) for name in expected} == expected
+    assert await model.can("tools")
+    assert not await model.can("vision")
+
+
+async def test_the_same_prompt_again_comes_from_the_cache(box: Embedded) -> None:
+    model = await connect()
+    await model.chat("What is a cache?", max_tokens=2)
+    assert (await model.chat("What is a cache?", max_tokens=2)).cached_tokens > 0
+
+
+async def test_a_streamed_answer_comes_piece_by_piece(box: Embedded) -> None:
+    model = await connect()
+    answer = await model.chat(QUESTION, max_tokens=16, stream=True)
+    assert "Paris" in answer.text
+    assert answer.first_token_seconds is not None
+    assert answer.first_token_seconds < answer.seconds
+    assert (answer.input_tokens, answer.output_tokens) == (16, 8)
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
+async def test_a_tool_call_comes_as_a_tool_call(box: Embedded, streamed: bool) -> None:
+    """Not tuned for it, the model writes one when it has seen two, and these have to reach it in the right form."""
+    messages = []
+    for i, city in enumerate(("Rome", "Oslo")):
+        called = {"name": "get_weather", "arguments": json.dumps({"city": city})}
+        messages += [
+            {"role": "user", "content": f"What is the weather in {city}?"},
+            {"role": "assistant", "tool_calls": [{"id": f"c{i}", "type": "function", "function": called}]},
+            {"role": "tool", "tool_call_id": f"c{i}", "content": get_weather.function(city)},
+        ]
+    messages.append({"role": "user", "content": "What is the weather in Paris?"})
+    model = await connect()
+    answer = await model.chat(messages, tools=[get_weather], tool_choice="required", max_tokens=60, stream=streamed)
+    assert answer.finish_reason == "tool_calls"
+    (call,) = answer.tool_calls
+    assert (call.name, json.loads(call.arguments)) == ("get_weather", {"city": "Paris"})
+    assert call.id
+    assert answer.text == ""
+
+
+async def test_a_schema_makes_json_of_its_shape(box: Embedded) -> None:
+    colour = {"type": "string", "enum": ["red", "green"]}
+    shape = {"type": "object", "properties": {"colour": colour, "n": {"type": "integer"}}, "required": ["colour", "n"]}
+    answer = (await (await connect()).chat("Invent something.", schema=shape, max_tokens=60)).json()
+    assert answer["colour"] in ("red", "green")
+    assert isinstance(answer["n"], int)
+
+
+async def test_log_probabilities_come_also_when_streamed(box: Embedded) -> None:
+    model = await connect()
+    for streamed in (False, True):
+        answer = await model.chat(QUESTION, max_tokens=3, logprobs=True, top_logprobs=2, stream=streamed)
+        tokens = answer.response["choices"][0]["logprobs"]["content"]
+        assert [len(token["top_logprobs"]) for token in tokens] == [2, 2, 2]
+
+
+async def test_too_many_tokens_are_refused_and_the_next_call_works(box: Embedded) -> None:
+    model = await connect()
+    for streamed in (False, True):
+        with pytest.raises(ModelError, match="4096") as caught:
+            await model.chat("word " * 5000, stream=streamed)
+        assert caught.value.kind == "context"
+    assert (await model.chat("Hi", max_tokens=2)).output_tokens == 2
+    assert [step.status for step in model.trace] == ["error", "error", "ok"]
+
+
+async def test_four_questions_are_answered_side_by_side(box: Embedded) -> None:
+    model = await connect()
+    answers = await asyncio.gather(*(model.chat(f"What is {n}?", max_tokens=4) for n in ("ice", "fog", "rain", "snow")))
+    assert [a.output_tokens for a in answers] == [4] * 4
+
+
+async def test_a_second_start_gives_the_same_server(others: None, box_weights: Path) -> None:
+    first, second = await asyncio.gather(connect(), connect())
+    assert first.client.base_url == second.client.base_url
+    assert first.client.api_key == second.client.api_key
+    assert len(embedded._running) == 1
+
+
+def test_stopping_closes_the_port(others: None, box_weights: Path) -> None:
+    box = embedded.start(settings.load())
+    address = ("127.0.0.1", httpx2.URL(box.base_url).port)
+    socket.create_connection(address).close()
+    embedded.stop_all()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address)
+
+
+async def test_another_file_keeps_its_own_template(others: None, box_weights: Path) -> None:
+    model = await connect(gguf=box_weights)
+    assert model.name == box_weights.stem
+    assert "llmlab.template.sha256" not in model.provenance
+    answer = await model.chat("Hi", max_tokens=2)
+    assert answer.input_tokens > 20, "the template inside the file adds a system message"
+
+
+async def test_an_adapter_is_laid_over_the_weights(others: None, box_weights: Path, tmp_path: Path) -> None:
+    file = regguf.adapter(tmp_path / "noise.gguf", b"blk.0.ffn_down.weight", 1536, 576, 0.5)
+    model = await connect(adapter=file)
+    assert model.provenance["llmlab.adapter.sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+    assert "Paris" not in (await model.chat(QUESTION, max_tokens=16)).text
+
+
+DAMAGED = [
+    "missing",
+    "empty",
+    "text",
+    "magic only",
+    "cut in the header",
+    "cut in the weights",
+    "one byte short",
+    "altered",
+]
+
+
+def damaged(how: str, whole: Path, folder: Path) -> Path:
+    """A file that is not what it should be."""
+    file = folder / "model.gguf"
+    if how == "missing":
+        return file
+    data = whole.read_bytes()
+    content = {
+        "empty": b"",
+        "text": b"Not found",
+        "magic only": b"GGUF",
+        "cut in the header": data[:100],
+        "cut in the weights": data[: len(data) - 1000],
+        "one byte short": data[:-1],
+        "altered": data[:8] + b"\xff" * 8 + data[16:],
+    }
+    file.write_bytes(content[how])
+    return file
+
+
+@pytest.mark.parametrize("how", DAMAGED)
+def test_a_damaged_file_is_refused_in_a_sentence(how: str, box_weights: Path, tmp_path: Path, others: None) -> None:
+    file = damaged(how, box_weights, tmp_path)
+    with pytest.raises(WeightsError) as caught:
+        embedded.start(replace(settings.load(), gguf=file))
+    assert is_one_sentence(str(caught.value)), str(caught.value)
+    assert file.name in str(caught.value)
+    assert embedded._running == {}
+
+
+@pytest.mark.parametrize("how", [*DAMAGED, "no adapter", "for another model"])
+def test_a_damaged_adapter_is_refused_in_a_sentence(how: str, box_weights: Path, tmp_path: Path, others: None) -> None:
+    if how == "no adapter":
+        file = box_weights
+    elif how == "for another model":
+        file = regguf.adapter(tmp_path / "model.gguf", b"blk.0.ffn_down.weight", 1000, 500, 0.5)
+    else:
+        whole = regguf.adapter(tmp_path / "whole.gguf", b"blk.0.ffn_down.weight", 1536, 576, 0.5)
+        file = damaged(how, whole, tmp_path)
+    with pytest.raises(WeightsError) as caught:
+        embedded.start(settings.load(), file)
+    assert is_one_sentence(str(caught.value)), str(caught.value)
+    assert file.name in str(caught.value)
+    assert embedded._running == {}
