@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> int:
             f"LLM Lab runs on Python 3.11 to 3.13, but this is {sys.version.split()[0]}; start lab.py with one of them."
         )
     testing = arguments[:1] == ["test"]
-    if problem := set_up("test" if testing else "lab"):
+    if problem := set_up("test" if testing else "lab", fetch=arguments[:1] != ["fetch"]):
         return fail(problem)
     command = ["-m", "pytest", *arguments[1:]] if testing else ["-m", "llmlab.cli", *(arguments or ["lab"])]
     try:
@@ -33,32 +33,23 @@ def main(arguments: list[str]) -> int:
         return 130
 
 
-def set_up(level: str) -> str | None:
+def set_up(level: str, fetch: bool = True) -> str | None:
     """Make .venv, install the pinned packages, fetch the weights; returns what went wrong, if something did."""
     if subprocess.call([PYTHON, "-c", ""], stderr=subprocess.DEVNULL) if PYTHON.exists() else True:
         print("Making .venv …", flush=True)
         if subprocess.call([sys.executable, "-m", "venv", "--clear", VENV]):
             return "Python could not make .venv; install its venv module (Debian, Ubuntu: apt install python3-venv) and try again."
     listed = b"".join((ROOT / name).read_bytes() for name in ("requirements.txt", "pyproject.toml"))
-    stamp, found = VENV / f"set-up-for-{level}", hashlib.sha256(listed + str(ROOT).encode()).hexdigest()
+    stamp = VENV / f"set-up-for-{level}"
+    found = hashlib.sha256(listed + str(ROOT).encode()).hexdigest()
     if not stamp.exists() or stamp.read_text() != found:
         print(f"Installing the packages of requirements.txt for {level!r}: a minute or two, once …", flush=True)
         wanted = ".[test]" if level == "test" else "."
-        install = [
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "-c",
-            "requirements.txt",
-            "-e",
-            wanted,
-        ]
-        if subprocess.call([PYTHON, *install], cwd=ROOT):
+        install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", "requirements.txt", "-e"]
+        if subprocess.call([PYTHON, *install, wanted], cwd=ROOT):
             return "pip could not install the packages (its reason stands above); check the network and start again."
         stamp.write_text(found)
-    if subprocess.call([PYTHON, "-m", "llmlab.cli", "fetch", "--if-missing"], cwd=ROOT):
+    if fetch and subprocess.call([PYTHON, "-m", "llmlab.cli", "fetch", "--if-missing"], cwd=ROOT):
         print("Going on without the model in the box.", flush=True)
     return None
 
@@ -70,4 +61,7 @@ def fail(sentence: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(fail("Stopped. Start again, and it goes on from here."))

@@ -27,7 +27,7 @@ FLAGS += ["--disable-component-update", "--disable-sync"]
 SECONDS = 1000  # playwright counts milliseconds
 expect.set_options(timeout=60 * SECONDS)  # a model is writing: what takes time here is no failure
 
-LOADED = "async () => { await window.jupyterapp?.restored; return !!window.jupyterapp?.shell?.currentWidget?.content }"
+FRONT = "window.jupyterapp?.shell?.currentWidget?.context?.path"
 # What stands in the page before a kernel is attached looks idle; a run started then would ask which kernel to take.
 READY = """async () => {
   const panel = window.jupyterapp.shell.currentWidget;
@@ -62,8 +62,7 @@ class Lab:
         """Load the page anew, with nothing open but this chapter."""
         self.command("docmanager:save-all")
         self.page.goto(re.sub("/lab/.*", f"/lab/tree/{path(chapter)}?reset", self.page.url))
-        self.page.wait_for_function(LOADED)
-        assert self.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.path") == path(chapter)
+        self.page.wait_for_function(f"path => {FRONT} === path", arg=path(chapter))
         self.page.evaluate(READY)
 
     def index(self, source: str) -> int:
@@ -184,7 +183,7 @@ def opened(chromium: str, address: str, visited: list[str]) -> Iterator[Lab]:
         page.on("request", lambda request: visited.append(request.url))
         page.on("websocket", lambda socket: visited.append(socket.url))
         page.goto(address)
-        page.wait_for_function(LOADED)
+        page.wait_for_function(f"() => {FRONT}")
         yield Lab(page)
         browser.close()
 
@@ -225,7 +224,7 @@ def app(opened: Lab, ran: object) -> Lab:
 
 def test_the_lab_opens_on_the_readers_copy_of_chapter_00(opened: Lab) -> None:
     opened.page.evaluate(READY)
-    assert opened.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.path") == path("00")
+    assert opened.page.evaluate(f"() => {FRONT}") == path("00")
     expect(opened.page.get_by_role("heading", name="Start here")).to_be_visible()
     expect(opened.page.get_by_role("dialog")).to_have_count(0)
 

@@ -14,8 +14,8 @@ import regguf
 from llmlab import ModelError, connect, embedded, settings
 from llmlab.embedded import Embedded
 from llmlab.errors import WeightsError
-from llmlab.tools import tool
 from sentence import is_one_sentence
+from weather import PARIS, get_weather
 
 pytestmark = [pytest.mark.anyio, pytest.mark.live]
 
@@ -28,12 +28,6 @@ def others(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(embedded, "_running", {})
     yield
     embedded.stop_all()
-
-
-@tool
-def get_weather(city: str) -> str:
-    """Get the weather of a city."""
-    return f"Rain in {city}."
 
 
 def root(box: Embedded) -> str:
@@ -106,18 +100,8 @@ async def test_a_streamed_answer_comes_piece_by_piece(box: Embedded) -> None:
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
 async def test_a_tool_call_comes_as_a_tool_call(box: Embedded, streamed: bool) -> None:
-    """Not tuned for it, the model writes one when it has seen two, and these have to reach it in the right form."""
-    messages = []
-    for i, city in enumerate(("Rome", "Oslo")):
-        called = {"name": "get_weather", "arguments": json.dumps({"city": city})}
-        messages += [
-            {"role": "user", "content": f"What is the weather in {city}?"},
-            {"role": "assistant", "tool_calls": [{"id": f"c{i}", "type": "function", "function": called}]},
-            {"role": "tool", "tool_call_id": f"c{i}", "content": get_weather.function(city)},
-        ]
-    messages.append({"role": "user", "content": "What is the weather in Paris?"})
     model = await connect()
-    answer = await model.chat(messages, tools=[get_weather], tool_choice="required", max_tokens=60, stream=streamed)
+    answer = await model.chat(PARIS, tools=[get_weather], tool_choice="required", max_tokens=60, stream=streamed)
     assert answer.finish_reason == "tool_calls"
     (call,) = answer.tool_calls
     assert (call.name, json.loads(call.arguments)) == ("get_weather", {"city": "Paris"})

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
@@ -28,6 +29,9 @@ class Kernel:
         self.manager.start_kernel(env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.process = psutil.Process(self.manager.provisioner.pid)
         self.client: BlockingKernelClient = self.manager.client()
+
+    def connect(self) -> None:
+        """Wait for it, and load the model."""
         self.client.start_channels()
         self.client.wait_for_ready(timeout=SECONDS)
         self.run("from llmlab import connect, embedded, settings; model = await connect()")
@@ -69,11 +73,20 @@ def until(happened: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+@contextmanager
+def started() -> Iterator[Kernel]:
+    kernel = Kernel()
+    try:
+        kernel.connect()
+        yield kernel
+    finally:
+        kernel.close()
+
+
 @pytest.fixture(scope="module")
 def kernel(box_weights: Path) -> Iterator[Kernel]:
-    running = Kernel()
-    yield running
-    running.close()
+    with started() as running:
+        yield running
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["plain", "streamed"])
@@ -96,10 +109,9 @@ def test_an_interrupt_stops_the_generation_and_leaves_the_lab_usable(kernel: Ker
 
 
 def test_a_killed_kernel_leaves_nothing_behind(box_weights: Path) -> None:
-    kernel = Kernel()
-    kernel.generate(stream=False)
-    family = [kernel.process, *kernel.process.children(recursive=True)]
-    kernel.close()
+    with started() as kernel:
+        kernel.generate(stream=False)
+        family = [kernel.process, *kernel.process.children(recursive=True)]
     assert [p for p in family if p.is_running() and p.status() != psutil.STATUS_ZOMBIE] == []
     url = httpx2.URL(kernel.root)
     with pytest.raises(ConnectionRefusedError):

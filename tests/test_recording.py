@@ -40,6 +40,8 @@ class Server:
         if path.endswith("/text"):
             return 200, "text/plain; charset=utf-8", "kein JSON: ä".encode()
         if path.endswith("/wrong"):
+            return 400, "application/json", b'{"error": {"message": "not so"}}'
+        if path.endswith("/busy"):
             return 429, "application/json", b'{"error": {"message": "too many"}}'
         message = {"role": "assistant", "content": f"reply {number}"}
         whole = {"model": "stub", "choices": [{"index": 0, "finish_reason": "stop", "message": message}]}
@@ -115,12 +117,18 @@ CHAT = "/chat/completions"
 DRAWN = {DRAWN_SEED: "1"}
 
 
+async def test_a_failure_that_passes_is_not_recorded(server: Server, file: File, live: httpx2.AsyncClient) -> None:
+    assert (await live.post(f"{server.url}/v1/busy", json={})).status_code == 429
+    assert Recording.load(file.path).exchanges == []
+    assert set(file.sent.values()) == {-1}
+
+
 async def test_a_recorded_exchange_comes_back_exactly_and_says_that_it_is_recorded(
     server: Server, file: File, live: httpx2.AsyncClient
 ) -> None:
     sent = [(CHAT, ask("one")), (CHAT, ask("two", tools=[{"x": [1, None, "ü"]}])), ("/text", ask("x")), ("/wrong", {})]
     first = [await live.post(f"{server.url}/v1{path}", json=body) for path, body in sent]
-    assert [r.status_code for r in first] == [200, 200, 200, 429]
+    assert [r.status_code for r in first] == [200, 200, 200, 400]
     assert [path for path, _ in server.seen] == [f"/v1{path}" for path, _ in sent]
     client = replaying(file)
     again = [await client.post(path, json=body) for path, body in reversed(sent)][::-1]

@@ -138,7 +138,7 @@ def test_a_cache_that_cannot_be_written_gives_a_sentence(gguf: Path, tmp_path: P
 
 
 def test_without_network_pips_reason_stands_in_one_sentence(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("PIP_NO_INDEX", "1")  # or pip would try the address five times, with pauses
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     text = refused(weights.fetch, SMALL, cache)

@@ -26,7 +26,7 @@ async def _own_layer(work: Any, model: Any) -> list[Check]:
 
 
 async def _forget(work: Any, model: Any) -> list[Check]:
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         memory = Memory(Path(folder) / "said.db", "today")
         for line in ("My cat is called Tiger.", "I live in Oslo.", "My cat is seven."):
             Memory(memory.file, "last week").remember(line)

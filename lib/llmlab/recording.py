@@ -23,6 +23,7 @@ from llmlab.trace import plain, redact
 
 HEADER = "x-llmlab"  # a response header: where the reply came from, as JSON
 DRAWN_SEED = "x-llmlab-drawn-seed"  # a request header, taken off before the request leaves
+_PASSING = (408, 409, 429)  # with 500 and above: failures that pass, and belong in no recording
 _NOT_KEYED = ("model", "stream", "stream_options")
 
 
@@ -161,8 +162,14 @@ class Live(httpx2.AsyncBaseTransport):
         except ValueError:
             data = content.decode("utf-8", "replace")
         request_data = {**keyed, "seed": body["seed"]} if drawn and "seed" in body else keyed
-        self.file.add(Exchange(self.connection, key, n, path, request_data, response.status_code, kind, data, seconds))
-        return httpx2.Response(response.status_code, headers={"content-type": kind}, content=content, request=request)
+        if response.status_code in _PASSING or response.status_code >= 500:
+            self.file.sent[self.connection, key] -= 1  # the client will ask again, and the next reply counts
+        else:
+            self.file.add(
+                Exchange(self.connection, key, n, path, request_data, response.status_code, kind, data, seconds)
+            )
+        told = {k: v for k, v in response.headers.items() if k in ("content-type", "retry-after")}
+        return httpx2.Response(response.status_code, headers=told, content=content, request=request)
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -49,7 +49,9 @@ def path_of(weights: Weights, cache: Path) -> Path:
 def find(weights: Weights, cache: Path) -> Path:
     """The checked weights in the cache. Raises WeightsError if they are missing, cut short or altered."""
     file = path_of(weights, cache)
-    again = "run `llmlab fetch` (or `llmlab fetch FILE` with a copy from a stick)"
+    again = (
+        "run `llmlab fetch` (outside JupyterLab: `python lab.py fetch`), with a FILE after it to take it from a stick"
+    )
     if not file.is_file():
         raise WeightsError(f"The model in the box needs {weights.file}, but the cache has no such file; {again}.")
     size = file.stat().st_size

@@ -36,7 +36,7 @@ class Chapter:
         facts = f"Before this: {needs}. Teaching: {self.reading} minutes, exercises: {self.exercising} minutes."
         built = f"You will have built: {self.built}"
         html = f"<p><b>{escape(self.question)}</b></p><p>{escape(built)}</p><p style='{QUIET}'>{escape(facts)}</p>"
-        return {"text/html": html, "text/plain": f"{self.question}\n{built}\n{facts}"}
+        return View(html, f"{self.question}\n{built}\n{facts}")._repr_mimebundle_()
 
 
 @lru_cache

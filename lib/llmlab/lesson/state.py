@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from typing import Any
 
 from llmlab import settings
@@ -23,10 +24,13 @@ def put(section: str, name: str, value: Any) -> None:
     data = load()
     data.setdefault(section, {})[name] = value
     folder = settings.load().state
-    folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"progress.{os.getpid()}.tmp"
-    part.write_text(json.dumps(data, indent=1), encoding="utf-8")
-    part.replace(folder / "progress.json")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(data, indent=1), encoding="utf-8")
+        part.replace(folder / "progress.json")
+    except OSError as error:  # a chapter has to run in a folder that cannot be written, too
+        warnings.warn(f"Your progress cannot be kept ({error}); name a folder in LLMLAB_STATE.", stacklevel=3)
 
 
 def get(section: str, name: str, default: Any = None) -> Any:

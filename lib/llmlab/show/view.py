@@ -27,7 +27,9 @@ class View:
     text: str
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"text/html": self.html, "text/plain": self.text}
+        # Without these classes JupyterLab would typeset the dollars of "$5 and $6" as mathematics.
+        html = f"<div class='tex2jax_ignore mathjax_ignore'>{self.html}</div>"
+        return {"text/html": html, "text/plain": self.text}
 
     def __str__(self) -> str:
         return self.text

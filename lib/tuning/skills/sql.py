@@ -346,7 +346,7 @@ def create(
 PRESENT = set(["need", "feed", "speed"])
 THIRD = {"are": "is", "were": "was", "have": "has", "do": "does", "go": "goes"}
 # Words that begin what follows the head of a noun phrase.
-TAILS = "of|to|in|per|from|when|between|with|it|that|called|measured|missed|left|billed|refunded|owed|spent|sold|used|recycled"
+TAILS = "of|to|in|per|from|between|called|measured|missed|left|billed|refunded|owed|spent|sold|used|recycled"
 UNCHANGED = {"can", "cannot", "must", "did", "was"}
 
 
@@ -668,68 +668,35 @@ class Asker:
 
     def _compared(self, column: Column, op: str) -> str:
         """A phrase for more, less, at least or at most `{v}`."""
-        rng = self.rng
         side = 0 if op.startswith(">") else 1
         own = column.phrases[side] if len(column.phrases) > side else []
-        word = a(self._num_word(column))
+        word = self._num_word(column)
+        prefer_own = own and (self.rng.random() < 0.75 or word.startswith("number of "))
+        generic = self.one(frames()[f"num {op}"]).replace("{word}", a(word))
         if op in (">", "<"):
-            generic = {
-                ">": [
-                    "have {} above {{v}}",
-                    "have {} over {{v}}",
-                    "have {} of more than {{v}}",
-                    "have {} greater than {{v}}",
-                ],
-                "<": [
-                    "have {} below {{v}}",
-                    "have {} under {{v}}",
-                    "have {} of less than {{v}}",
-                    "have {} smaller than {{v}}",
-                ],
-            }[op]
-            phrase = (
-                self.one(own)
-                if own and (rng.random() < 0.8 or " number of " in word)
-                else self.one(generic).format(word)
-            )
-            if rng.random() < 0.3:
-                phrase = (
-                    phrase.replace("more than {v}", "over {v}")
-                    .replace("less than {v}", "under {v}")
-                    .replace("fewer than {v}", "under {v}")
-                )
-            return phrase
+            phrase = self.one(own) if prefer_own else generic
+            return self._over(phrase) if self.rng.random() < 0.3 else phrase
         dated = [p for p in own if re.search(r"(after|before) \{v\}", p)]
+        if dated and op == ">=" and self.rng.random() < 0.4:
+            late = ("after {v}", "{v} or later") if "have" in dated[0] else ("after {v}", "since {v}")
+            return self.one(dated).replace(*late)
         if dated:
-            if op == ">=" and rng.random() < 0.4:
-                return (
-                    self.one(dated).replace("after {v}", "since {v}")
-                    if "have" not in dated[0]
-                    else dated[0].replace("after {v}", "{v} or later")
-                )
             return re.sub(r"(after|before) \{v\}", r"in or \1 {v}", self.one(dated))
         counted = [p for p in own if re.search(r"(more|less|fewer) than \{v\}", p)]
-        if counted and (rng.random() < 0.7 or " number of " in word):
-            swap = (
-                ["at least {v}", "no less than {v}", "{v} or more", "at least {v}"]
-                if op == ">="
-                else ["at most {v}", "no more than {v}", "up to {v}", "{v} or less"]
-            )
-            new = self.one(swap)
-            phrase = self.one(counted)
-            if " or " in new and not phrase.endswith("{v}"):
-                new = swap[0]
-            return re.sub(r"(more|less|fewer) than \{v\}", new, phrase)
-        generic = {
-            ">=": ["have {} of at least {{v}}", "have {} of {{v}} or more", "have {} of no less than {{v}}"],
-            "<=": [
-                "have {} of at most {{v}}",
-                "have {} of {{v}} or less",
-                "have {} of no more than {{v}}",
-                "have {} not above {{v}}",
-            ],
-        }[op]
-        return self.one(generic).format(word)
+        if not counted or not prefer_own:
+            return generic
+        phrase, limit = self.one(counted), self.one(frames()[f"limit {op}"])
+        if " or " in limit and not phrase.endswith("{v}"):
+            limit = frames()[f"limit {op}"][0]
+        return re.sub(r"(more|less|fewer) than \{v\}", limit, phrase)
+
+    @staticmethod
+    def _over(phrase: str) -> str:
+        return (
+            phrase.replace("more than {v}", "over {v}")
+            .replace("less than {v}", "under {v}")
+            .replace("fewer than {v}", "under {v}")
+        )
 
     def _time(self, column: Column, values: list[Any]) -> Filter:
         rng, value = self.rng, self.rng.choice(values)
@@ -771,75 +738,54 @@ class Asker:
 
     def when(self, value: str, values: list[str]) -> tuple[str, str]:
         """A condition on a date and how it is said."""
-        rng = self.rng
-        year, month, _ = value.split("-")
-        name = _names()["months"][int(month) - 1]
-        kind = rng.choices(
-            ["year", "month", "any month", "on", "after", "before", "since", "until", "between", "part", "years"],
-            [22, 18, 5, 6, 9, 9, 6, 3, 10, 5, 4],
-        )[0]
-        start, end = f"{year}-{month}-01", f"{year}-{month}-{_last_day(int(year), int(month)):02d}"
-        if kind == "year":
-            return f"strftime('%Y', {{c}}) = '{year}'", self.one(
-                [f"in {year}", f"in {year}", f"in the year {year}", f"during {year}"]
-            )
-        if kind == "month":
-            said = [
-                f"in {name} {year}",
-                f"in {name} {year}",
-                f"in {name} of {year}",
-                f"in {year}-{month}",
-                f"during {name} {year}",
-            ]
-            return f"strftime('%Y-%m', {{c}}) = '{year}-{month}'", self.one(said)
-        if kind == "any month":
-            said = [f"in {name} of any year", f"in the month of {name}, whatever the year", f"in any {name}"]
-            return f"strftime('%m', {{c}}) = '{month}'", self.one(said)
-        if kind == "on":
-            return f"{{c}} = '{value}'", f"on {self.day(value)}"
-        edge = rng.choices(["day", "year", "month"], [60, 25, 15])[0]
-        if kind == "after":
-            limit = {"day": value, "year": f"{year}-12-31", "month": end}[edge]
-            shown = {"day": self.day(value), "year": f"{year}", "month": f"{name} {year}"}[edge]
-            return f"{{c}} > '{limit}'", self.one([f"after {shown}", f"later than {shown}"])
-        if kind == "before":
-            limit = {"day": value, "year": f"{year}-01-01", "month": start}[edge]
-            shown = {"day": self.day(value), "year": f"{year}", "month": f"{name} {year}"}[edge]
-            return f"{{c}} < '{limit}'", self.one([f"before {shown}", f"earlier than {shown}"])
-        if kind == "since":
-            limit = {"day": value, "year": f"{year}-01-01", "month": start}[edge]
-            shown = {"day": self.day(value), "year": f"{year}", "month": f"{name} {year}"}[edge]
-            return f"{{c}} >= '{limit}'", self.one(
-                [f"since {shown}", f"on or after {shown}" if edge == "day" else f"since {shown}"]
-            )
-        if kind == "until":
-            return f"{{c}} <= '{value}'", self.one(
-                [f"on or before {self.day(value)}", f"not later than {self.day(value)}"]
-            )
+        kinds = ["year", "month", "any month", "on", "until", "edge", "between", "years", "part"]
+        kind = self.rng.choices(kinds, [22, 18, 5, 6, 3, 24, 10, 4, 5])[0]
+        year, month, name = value[:4], value[5:7], _names()["months"][int(value[5:7]) - 1]
+        if kind == "edge":
+            return self._edge(value, f"{name} {year}")
+        if kind == "part":
+            return self._part(year, int(month) - 1)
+        first, last, other = value, value, str(int(year) + self.rng.randint(1, 3))
         if kind == "between":
-            first, last = sorted([value, rng.choice(values)])
-            if first == last:
-                last = end if end > first else f"{int(year) + 1}-01-31"
-            said = [f"between {self.day(first)} and {self.day(last)}", f"from {self.day(first)} to {self.day(last)}"]
-            return f"{{c}} BETWEEN '{first}' AND '{last}'", self.one(said)
-        if kind == "years":
-            other = int(year) + rng.randint(1, 3)
-            return f"{{c}} BETWEEN '{year}-01-01' AND '{other}-12-31'", self.one(
-                [f"from {year} to {other}", f"between {year} and {other}"]
-            )
-        half, quarter = (int(month) - 1) // 6, (int(month) - 1) // 3
-        if rng.random() < 0.4:
-            days = [("01-01", "06-30"), ("07-01", "12-31")][half]
-            said = f"in the {['first', 'second'][half]} half of {year}"
-        else:
-            days = [("01-01", "03-31"), ("04-01", "06-30"), ("07-01", "09-30"), ("10-01", "12-31")][quarter]
-            said = self.one(
-                [
-                    f"in the {['first', 'second', 'third', 'fourth'][quarter]} quarter of {year}",
-                    f"in Q{quarter + 1} {year}",
-                ]
-            )
-        return f"{{c}} BETWEEN '{year}-{days[0]}' AND '{year}-{days[1]}'", said
+            first, last = sorted([value, self.rng.choice(values)])
+            last = last if first < last else f"{int(year) + 1}-01-31"
+        cond = {
+            "year": f"strftime('%Y', {{c}}) = '{year}'",
+            "month": f"strftime('%Y-%m', {{c}}) = '{year}-{month}'",
+            "any month": f"strftime('%m', {{c}}) = '{month}'",
+            "on": f"{{c}} = '{value}'",
+            "until": f"{{c}} <= '{value}'",
+            "between": f"{{c}} BETWEEN '{first}' AND '{last}'",
+            "years": f"{{c}} BETWEEN '{year}-01-01' AND '{other}-12-31'",
+        }[kind]
+        slots = {"year": year, "month": month, "name": name, "other": other, "first": self.day(first)}
+        return cond, self.one(frames()[f"when {kind}"]).format(last=self.day(last), **slots)
+
+    def _edge(self, value: str, month: str) -> tuple[str, str]:
+        """After, before or since a day, a year or a month."""
+        side, edge = self.rng.choice(["after", "before", "since"]), self.rng.choice(["day", "day", "year", "month"])
+        first, last, shown = {
+            "day": (value, value, self.day(value)),
+            "year": (f"{value[:4]}-01-01", f"{value[:4]}-12-31", value[:4]),
+            "month": (f"{value[:7]}-01", f"{value[:7]}-{_last_day(int(value[:4]), int(value[5:7])):02d}", month),
+        }[edge]
+        op, limit = {"after": (">", last), "before": ("<", first), "since": (">=", first)}[side]
+        section = "when from" if side == "since" and edge == "day" else f"when {side}"
+        return f"{{c}} {op} '{limit}'", self.one(frames()[section]).format(d=shown)
+
+    def _part(self, year: str, month: int) -> tuple[str, str]:
+        """A half or a quarter of a year."""
+        size = self.rng.choice([3, 3, 6])
+        n = month // size
+        last = (n + 1) * size
+        cond = f"{{c}} BETWEEN '{year}-{n * size + 1:02d}-01' AND '{year}-{last:02d}-{_last_day(int(year), last)}'"
+        ordinal = ["first", "second", "third", "fourth"][n]
+        said = (
+            [f"in the {ordinal} half of {year}"]
+            if size == 6
+            else [f"in the {ordinal} quarter of {year}", f"in Q{n + 1} {year}"]
+        )
+        return cond, self.one(said)
 
     # --- Noun phrases ----------------------------------------------------------------------------------------------
 
@@ -1188,62 +1134,39 @@ class Questions(Asker):
         )
 
     def having(self) -> Pair | None:
-        """Groups that are large enough."""
+        """Groups with enough rows, or with a large or small enough sum or mean."""
         group = self.group_column()
         if not group:
             return None
-        word, t, rng = self.word(group), self.table, self.rng
-        words = self.words(group, word, True)
-        if rng.random() < 0.6 or not self.numbers("+"):
-            n = rng.randint(1, 3)
-            filters = [f for f in self.filters(t, 1) if f.column is not group] if rng.random() < 0.3 else []
-            op, said = rng.choice(
-                [
-                    (">", f"more than {n}"),
-                    (">", f"more than {NUMBER_WORDS[n]}"),
-                    (">=", f"at least {n + 1}"),
-                    ("<", f"fewer than {n + 2}"),
-                ]
-            )
-            single = said in ("more than 1", "more than one")
-            np = self.np(t, filters, t.one if single else t.many, single)
-            limit = {">": n, ">=": n + 1, "<": n + 2}[op]
-            asked = self.frames("having count", words=words, said=said, np=np, word=word)
-            counted = rng.random() < 0.25
-            question = self.one(asked)
-            if counted:
-                question = (
-                    question[:-1]
-                    + self.one([", and how many are there", ", with their number", " and their count"])
-                    + question[-1]
-                )
-            what = f"{group.name}, COUNT(*)" if counted else group.name
-            return question, self.select(what, filters, f" GROUP BY {group.name} HAVING COUNT(*) {op} {limit}")
-        function, signs = rng.choice([("SUM", "+"), ("AVG", "")])
-        column = rng.choice(self.numbers(signs))
-        values = [
-            v
-            for v in (self.world.run(f"SELECT {function}({column.name}) FROM {t.name} GROUP BY {group.name}"))
-            if v[0] is not None
-        ]
-        limit = self._round(rng.choice(values)[0] * rng.choice([0.8, 0.9, 1.1]))
+        if self.rng.random() < 0.6 or not self.numbers("+"):
+            return self._having_count(group)
+        word, function = self.word(group), self.rng.choice(["SUM", "AVG"])
+        column = self.rng.choice(self.numbers("+"))
+        cell, rest = f"{function}({column.name})", f" GROUP BY {group.name}"
+        values = [v for (v,) in self.world.run(f"SELECT {cell} FROM {self.table.name}{rest}") if v is not None]
+        limit = self._round(self.rng.choice(values) * self.rng.choice([0.8, 0.9, 1.1]))
         limit = int(limit) if limit == int(limit) or abs(limit) > 20 else round(limit, 1)
-        measure = f"{self.one(AGGREGATES[function])} {rng.choice(column.words)}"
-        shown = self.show(column, limit, "number of" in measure)
-        op, said = rng.choice(
-            [
-                (">", f"above {shown}"),
-                (">", f"of more than {shown}"),
-                ("<", f"below {shown}"),
-                (">=", f"of at least {shown}"),
-            ]
-        )
-        asked = self.frames(
-            "having", words=words, measure=measure, said=said, limit_said=said.removeprefix("of "), word=word
-        )
-        return self.one(asked), self.select(
-            group.name, [], f" GROUP BY {group.name} HAVING {function}({column.name}) {op} {quote(limit)}"
-        )
+        measure = f"{self.one(AGGREGATES[function])} {self.rng.choice(column.words)}"
+        op, said = self.rng.choice([(">", "above"), (">", "of more than"), ("<", "below"), (">=", "of at least")])
+        said = f"{said} {self.show(column, limit, 'number of' in measure)}"
+        slots = {"words": self.words(group, word, True), "measure": measure, "said": said, "word": word}
+        asked = self.frames("having", limit_said=said.removeprefix("of "), **slots)
+        return self.one(asked), self.select(group.name, [], f"{rest} HAVING {cell} {op} {quote(limit)}")
+
+    def _having_count(self, group: Column) -> Pair:
+        n, t = self.rng.randint(1, 3), self.table
+        filters = [f for f in self.filters(t, 1) if f.column is not group] if self.rng.random() < 0.3 else []
+        op, limit = self.rng.choice([(">", n), (">", n), (">=", n + 1), ("<", n + 2)])
+        number = NUMBER_WORDS[limit] if op == ">" and self.rng.random() < 0.5 else str(limit)
+        said = {">": "more than", ">=": "at least", "<": "fewer than"}[op] + f" {number}"
+        single = limit == 1
+        np, word = self.np(t, filters, t.one if single else t.many, single), self.word(group)
+        asked = self.frames("having count", words=self.words(group, word, True), said=said, np=np, word=word)
+        question, what = self.one(asked), group.name
+        if self.rng.random() < 0.25:
+            more = self.one([", and how many are there", ", with their number", " and their count"])
+            question, what = question[:-1] + more + question[-1], f"{group.name}, COUNT(*)"
+        return question, self.select(what, filters, f" GROUP BY {group.name} HAVING COUNT(*) {op} {limit}")
 
     def top_group(self) -> Pair | None:
         """The group with the most rows, or the largest sum."""
@@ -1289,14 +1212,13 @@ class Questions(Asker):
         rng, t = self.rng, self.table
         form, period = rng.choice([("%Y", "year"), ("%Y", "year"), ("%Y-%m", "month"), ("%m", "calendar month")])
         cell = f"strftime('{form}', {column.name})"
-        verb = Filter(column, "", verb=self.one(column.phrases[0]).replace(" {when}", ""))
-        vp = verb.vp() if "{when}" not in verb.verb else ""
+        vp = Filter(column, "", verb=self.one(column.phrases[0]).replace("{when}", "")).vp().strip()
+        word = rng.choice(column.words)
         where, when = "", ""
         if period != "year" and rng.random() < 0.5:
             year = rng.choice(t.rows)[column.name][:4]
             where, when = f" WHERE strftime('%Y', {column.name}) = '{year}'", f" in {year}"
-            form, cell = ("%m", f"strftime('%m', {column.name})")
-            period = "month"
+            cell, period = f"strftime('%Y-%m', {column.name})", "month"
         numbers = self.numbers("+")
         if numbers and rng.random() < 0.4:
             number = rng.choice(numbers)
@@ -1305,15 +1227,15 @@ class Questions(Asker):
             asked = self.frames("per_period measure", measure=measure, period=period, when=when)
             if t.label or len(t.of_kind("date")) > 1:
                 asked = [
-                    f"Going by the {rng.choice(column.words)}, what is the {measure} of the {t.many} per {period}{when}?",
-                    f"What is the {measure} per {period}{when}, by {rng.choice(column.words)}?",
+                    f"Going by the {word}, what is the {measure} of the {t.many} per {period}{when}?",
+                    f"What is the {measure} per {period}{when}, by {word}?",
                 ]
             return self.one(asked), f"SELECT {cell}, {function}({number.name}) FROM {t.name}{where} GROUP BY {cell};"
         asked = [
-            f"Going by the {rng.choice(column.words)}, how many {t.many} are there per {period}{when}?",
-            f"Count the {t.many} per {period} of their {rng.choice(column.words)}{when and ', only' + when}.",
+            f"Going by the {word}, how many {t.many} are there per {period}{when}?",
+            f"Count the {t.many} per {period} of their {word}{when and ', only' + when}.",
         ]
-        if vp and not vp.endswith(("are", "were")):
+        if vp not in ("are", "were", "(are)", "(were)"):
             asked += self.frames("per_period count", vp=vp, period=period, when=when) * 2
         return self.one(asked), f"SELECT {cell}, COUNT(*) FROM {t.name}{where} GROUP BY {cell};"
 
@@ -1476,10 +1398,10 @@ class Questions(Asker):
                 f"Which {t.many} have {a(word)} {above} the average?",
                 f"Which {t.many} are {'above' if more else 'below'} average in {word}?",
             ] * 2
-        inner = f"(SELECT AVG({column.name}) FROM {t.name})"
+        inner, what = f"(SELECT AVG({column.name}) FROM {t.name})", ", ".join(c.name for c in asked_for)
         return (
             self.one(asked),
-            f"SELECT {', '.join(c.name for c in asked_for)} FROM {t.name} WHERE {column.name} {'>' if more else '<'} {inner};",
+            f"SELECT {what} FROM {t.name} WHERE {column.name} {'>' if more else '<'} {inner};",
         )
 
 
@@ -1749,7 +1671,8 @@ class Joined(Questions):
         label, own = self.parent.label, self.filters(self.table, 1, 1)
         if not label or not own:
             return None
-        p, verb = self.parent, self.link.opts["have"][0].replace("{c}", self.np(self.table, own))  # type: ignore[union-attr]
+        p, have = self.parent, self.link.opts["have"][0]  # type: ignore[union-attr]
+        verb = have.replace("{c}", self.np(self.table, own))
         names = plural(self.rng.choice(label.words))
         asked = self.frames("parents_by_child", verb=verb, names=names, label_word=self.rng.choice(label.words))
         if p.who == "who":
@@ -2000,7 +1923,8 @@ def _wrong_table(rng: random.Random, world: World, sql: str) -> str:
 
 def _order(rng: random.Random, world: World, sql: str) -> str:
     """Clauses in the wrong order."""
-    body, clauses = sql.rstrip(";"), []
+    body = sql.rstrip(";")
+    clauses: list[str] = []
     for word in ("LIMIT", "ORDER BY", "HAVING", "GROUP BY", "WHERE"):
         at = body.rfind(f" {word} ")
         if at > 0 and "(SELECT" not in body[at:] and "(SELECT" not in body[:at]:
@@ -2199,7 +2123,8 @@ def _described(text: str) -> Iterator[tuple[str, str]]:
             yield shape.group(1), shape.group(2).replace('"', "")
         elif not re.search(r"VALUES|rows of", line):
             yield from re.findall(
-                r"\b(\w+) ?\(((?:\w+(?: (?:TEXT|INTEGER|REAL))?, )+\w+(?: (?:TEXT|INTEGER|REAL))?)\)", line
+                r"\b(\w+) ?\(((?:[A-Za-z]\w*(?: (?:TEXT|INTEGER|REAL))?, )+[A-Za-z]\w*(?: (?:TEXT|INTEGER|REAL))?)\)",
+                line,
             )
 
 

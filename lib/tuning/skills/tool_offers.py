@@ -169,9 +169,11 @@ def offer(
     if len(others) > 4:
         style.form, style.case = "short", style.case.replace("prefix", "snake")
     shown: list[Shown] = []
-    for number, tool in enumerate([*needed, *others], 1):
-        lean = number > len(needed) and (len(others) > 5 or rng.random() < 0.85)
-        one = style.show(tool, number, lean)
+    # The number in an invented name must not tell which tool is the right one.
+    numbers = rng.sample(range(1, len(needed) + len(others) + 1), len(needed) + len(others))
+    for index, tool in enumerate([*needed, *others]):
+        lean = index >= len(needed) and (len(others) > 5 or rng.random() < 0.85)
+        one = style.show(tool, numbers[index], lean)
         if len(others) > 4 and lean:
             one.schema["function"]["description"] = min(tool.descriptions, key=len)
         if one.name in {s.name for s in shown}:

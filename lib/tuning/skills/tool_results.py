@@ -291,7 +291,9 @@ def failure(values: Values, tool: Tool, shown_name: str, arguments: Data) -> tup
                 answer, names
             )
     error, reason = rng.choice(FAILURES)
-    words = rng.choice(APOLOGIES).format(phrase=phrase_of(values, tool, arguments), reason=reason)
+    phrase = phrase_of(values, tool, arguments)
+    frames = [a for a in APOLOGIES if ": " not in phrase or "{phrase}" not in a]
+    words = rng.choice(frames).format(phrase=phrase, reason=reason)
     return error.format(tool=shown_name), words[0].upper() + words[1:]
 
 

@@ -175,7 +175,6 @@ REPLIES = (
     "Ah yes: {0}",
     "Right, {0}",
     "Of course. {0}",
-    "Thanks for asking: {0}",
 )
 # Tools and groups whose work the assistant could do in words: it never denies that.
 IN_WORDS = {"text", "fun", "search", "numbers", "find_substitute", "wine_pairing", "find_recipes", "get_recipe"}
