@@ -35,6 +35,14 @@ READY = """async () => {
 }"""
 SHOWN = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook"
 CELLS = "window.jupyterapp.shell.currentWidget.content"
+# The lower end of the last cell, once all are drawn and nothing has moved for a while: diagrams come late.
+SETTLED = f"""() => {{
+  const cells = {CELLS}.widgets, end = cells.at(-1).node.getBoundingClientRect().bottom;
+  const drawn = cells.length === {CELLS}.model.cells.length && cells.every(c => c.isAttached && !c.isPlaceholder());
+  window.still = drawn && window.end === end ? window.still + 1 : 0;
+  window.end = end;
+  return window.still > 30 && end;
+}}"""
 
 
 def path(chapter: str) -> str:
@@ -109,12 +117,8 @@ class Lab:
         self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-WindowedPanel-outer").evaluate(
             "e => { e.scrollTop = 0 }"
         )
-        last = self.page.locator(f"{SHOWN} .jp-Cell").last
-        expect(last).to_be_visible()
-        self.page.evaluate(f"() => Promise.all([...document.querySelectorAll('{SHOWN} img')].map(e => e.decode()))")
-        end = last.bounding_box()
-        assert end is not None
-        size = {"x": 0, "y": 0, "width": WINDOW["width"], "height": end["y"] + end["height"] + 10}
+        end = self.page.wait_for_function(SETTLED).json_value()
+        size = {"x": 0, "y": 0, "width": WINDOW["width"], "height": end + 10}
         self.page.screenshot(path=ARTEFACTS / name, clip=size)  # type: ignore[arg-type]
         self.page.set_viewport_size(WINDOW)  # type: ignore[arg-type]
 

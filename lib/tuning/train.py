@@ -23,7 +23,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from llmlab import settings, weights
 
 MATRICES = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-CHECKPOINT_EVERY = 25  # steps
+CHECKPOINT_EVERY = 10  # steps
 
 
 def encode(tokenizer: Any, item: dict[str, Any], longest: int) -> tuple[list[int], list[int]]:
