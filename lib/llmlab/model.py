@@ -487,6 +487,10 @@ async def _watched(work: Coroutine[Any, Any, T]) -> T:
         while not task.done():
             await asyncio.wait([task], timeout=_INTERRUPT_TICK)
         return task.result()
+    except (asyncio.CancelledError, KeyboardInterrupt) as stopped:
+        said = "Interrupted: the generation was stopped, and what had come is in the trace; the lab goes on."
+        stopped._render_traceback_ = lambda: [said]  # type: ignore[union-attr]  # IPython shows it instead of the stack
+        raise
     finally:
         if not task.done():
             task.cancel()

@@ -29,7 +29,8 @@ def predict(name: str, question: str, options: Sequence[str]) -> Panel:
         kept.value = f"<i>Kept: {escape(change['new'])}</i>"
 
     radio.observe(choose, names="value")
-    widget = ipywidgets.VBox([ipywidgets.HTML(f"<b>Predict:</b> {escape(question)}"), radio, kept])
+    asked = ipywidgets.HTML(f"<div style='line-height:1.5'><b>Predict:</b> {escape(question)}</div>")
+    widget = ipywidgets.VBox([asked, radio, kept])
     numbered = [f"{i}. {option}" for i, option in enumerate(options, 1)]
     how = f'To answer without the buttons: lesson.guess("{name}", number)'
     html = f"<p><b>Predict:</b> {escape(question)}</p><pre>{escape(chr(10).join(numbered))}</pre><p><i>{escape(how)}</i></p>"

@@ -89,4 +89,5 @@ def _cell(value: Any) -> str:
 
 def mark(kind: str) -> View:
     """The sign of a kind of step, in its colour."""
-    return View(f"<span style='color:{COLOURS[kind]}'>{MARKS[kind]}</span> {kind}", f"{MARKS[kind]} {kind}")
+    sign = f"<span style='color:{COLOURS[kind]}'>{MARKS[kind]}</span>"
+    return View(f"<span style='white-space:nowrap'>{sign} {kind}</span>", f"{MARKS[kind]} {kind}")
