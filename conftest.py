@@ -81,6 +81,7 @@ def _execute(self: Any, cell_input: str, allow_stdin: bool | None = None) -> str
 nbval.kernel.RunningKernel.execute_cell_input = _execute
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest counts the report
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Where nothing may be missing (.ci/run sets LLMLAB_NO_SKIP), a skip is a failure."""
     if os.environ.get("LLMLAB_NO_SKIP") and report.skipped:

@@ -185,11 +185,12 @@ def visited() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def opened(chromium: str, address: str, visited: list[str]) -> Iterator[Lab]:
+def opened(chromium: str, address: str, visited: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """The browser on the address that the server printed."""
     ARTEFACTS.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        environment = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path_factory.mktemp("chromium"))}
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS, env=environment)  # type: ignore[arg-type]
         page = browser.new_page(viewport=WINDOW)  # type: ignore[arg-type]
         page.set_default_timeout(60 * SECONDS)
         page.on("request", lambda request: visited.append(request.url))

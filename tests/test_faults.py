@@ -89,6 +89,8 @@ async def test_a_fault_is_one_sentence_of_its_kind_and_the_trace_is_kept(
     before, failed = model.trace
     assert (before.status, before.get("llmlab.response")) == ("ok", reply())
     assert (failed.status, failed.error, failed.get("error.type")) == ("error", said, kind)
+    if isinstance(answer, dict):
+        assert failed.get("llmlab.response") == answer
     assert failed.get("llmlab.request")["messages"] == [{"role": "user", "content": "And now?"}]
 
 

@@ -160,6 +160,7 @@ class Model:
             started = time.perf_counter()
             try:
                 answer = await self._send(body, drawn, write, step)
+                step.attributes["llmlab.response"] = answer.response
                 reply = self._reply(body, answer, time.perf_counter() - started)
             except ModelError as error:
                 step.attributes["error.type"] = error.kind
@@ -267,7 +268,7 @@ class Model:
             step.attributes |= self._attributes("chat", sent)
             try:
                 if write is None:
-                    return await _watched(self._whole(sent, headers, step))
+                    return await _watched(self._whole(sent, headers))
                 return await _watched(self._streamed(sent, headers, write, step))
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
                 if not self._adapt(error.response.text, sent):
@@ -275,10 +276,9 @@ class Model:
             except (openai.OpenAIError, httpx2.HTTPError, ValueError) as error:
                 raise self.explain(error) from error
 
-    async def _whole(self, sent: dict[str, Any], headers: dict[str, str], step: trace.Step) -> _Answer:
+    async def _whole(self, sent: dict[str, Any], headers: dict[str, str]) -> _Answer:
         raw = await self.client.post(_CHAT, body=sent, cast_to=httpx2.Response, options={"headers": headers})
-        step.attributes["llmlab.response"] = data = _parse(raw.text)
-        return _Answer(sent, data, _note(raw))
+        return _Answer(sent, _parse(raw.text), _note(raw))
 
     async def _streamed(
         self, sent: dict[str, Any], headers: dict[str, str], write: Callable[[str], None], step: trace.Step
@@ -304,7 +304,7 @@ class Model:
                     first = first or time.perf_counter() - started
                     write(piece)
         finally:
-            step.attributes["llmlab.response"] = answer.response()
+            step.attributes["llmlab.response"] = answer.response()  # also what came before an error or an interrupt
         if not answer.finish_reason:
             raise ModelError("cut_off", faults.cut_off(self._where(), answer.message["content"]))
         return _Answer(sent, answer.response(), _note(raw), first)
