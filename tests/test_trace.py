@@ -196,7 +196,7 @@ def test_a_budget_stops_the_call_that_would_go_over_it(budget: Budget, attribute
     for _ in range(fits):
         call(trace, **attributes)
     limit = next(name for name in ("money", "tokens", "steps") if getattr(budget, name) != getattr(Budget(), name))
-    with pytest.raises(BudgetExceeded, match=rf"The budget allows .*its trace is kept.*Budget\({limit}=") as caught:
+    with pytest.raises(BudgetExceeded, match=rf"The budget allows .*its trace kept.*Budget\({limit}=") as caught:
         call(trace, **attributes)
     assert caught.value.limit == limit
     assert len(trace) == fits

@@ -203,7 +203,7 @@ class Replay(httpx2.AsyncBaseTransport):
             if self.fallback is None:
                 raise RecordingMiss(
                     f"A replay takes only requests that were recorded, but this one to {path} is not in the recording "
-                    f"of {self.recording.chapter}: {why}. Record the chapter anew with `llmlab record`."
+                    f"of {self.recording.chapter}: {why}; record the chapter anew with `llmlab record`."
                 )
             response = await self.fallback(request)
             response.headers[HEADER] = json.dumps({"source": "embedded", "note": f"Not in the recording: {why}."})

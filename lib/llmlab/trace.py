@@ -129,7 +129,7 @@ class Budget:
                 raise BudgetExceeded(
                     limit,
                     f"The budget allows {words.format(allowed)} and {words.format(so_far)} are used, so the run stops "
-                    f"here; its trace is kept. Raise it with Budget({limit}=…) if the task needs more.",
+                    f"here with its trace kept; raise it with Budget({limit}=…) if the task needs more.",
                 )
 
 
