@@ -92,7 +92,11 @@ def run(file: Path, environment: dict[str, str]) -> Any:
     with tempfile.TemporaryDirectory() as state:
         env = {**os.environ, "LLMLAB_STATE": state, **environment}
         client = NotebookClient(
-            notebook, timeout=CELL_SECONDS, record_timing=False, resources={"metadata": {"path": str(file.parent)}}
+            notebook,
+            timeout=CELL_SECONDS,
+            record_timing=False,
+            coalesce_streams=True,
+            resources={"metadata": {"path": str(file.parent)}},
         )
         client.create_kernel_manager()
         if os.name != "nt":

@@ -48,7 +48,9 @@ def playground(model: Model, layers: Sequence[Layer], question: str = QUESTION) 
             state.value = _problem(error)
             return
         columns = _said("the bare call", Answer(bare.text, [bare]), "model") + _said("the app", answer, "person")
-        replies.value = f"<div style='display:flex;flex-wrap:wrap;gap:2em;line-height:1.5;margin:.5em 0'>{columns}</div>"
+        replies.value = (
+            f"<div style='display:flex;flex-wrap:wrap;gap:2em;line-height:1.5;margin:.5em 0'>{columns}</div>"
+        )
         state.value = ""
 
     for switch in (*switches, text):

@@ -126,13 +126,19 @@ def _answered(step: Step) -> str:
 
 
 def _brief(step: Step, width: int) -> str:
-    text = step.error or (" → ".join([_asked(step), _answered(step)]) if step.kind in ("model", "tool") else "")
-    text = " ".join((text or " ".join(f"{k}={v}" for k, v in step.attributes.items())).split())
+    if step.kind in ("model", "tool") and not step.error:
+        answered = _short(_answered(step), width // 2)
+        return f"{_short(_asked(step), width - len(answered) - 3)} → {answered}"
+    return _short(step.error or " ".join(f"{k}={v}" for k, v in step.attributes.items()), width)
+
+
+def _short(text: str, width: int) -> str:
+    """The text on one line, cut to a number of characters."""
+    text = " ".join(text.split())
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def _clean(text: str) -> str:
     """Text that Mermaid takes as text: no line breaks, and none of its own signs."""
-    text = " ".join(text.split())
-    text = text if len(text) <= 60 else text[:59] + "…"
+    text = _short(text, 60)
     return "".join(f"#{ord(c)};" if c in '#;:<>{}"`&$' else c for c in text) or "(nothing)"
