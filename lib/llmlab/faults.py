@@ -58,7 +58,7 @@ def explain(error: Exception, where: str, model: str, timeout: float, base_url: 
         )
     else:
         return error
-    return ModelError(kind, redact(text))
+    return ModelError(kind, redact(text[0].upper() + text[1:]))
 
 
 def cut_off(where: str, text: str) -> str:
@@ -111,7 +111,7 @@ def _status(error: openai.APIStatusError, where: str, model: str) -> ModelError:
             "bad_request",
             f"{where} takes requests in the form of its API, but not this one ({said}); correct it, it is in the trace.",
         )
-    return ModelError(kind, redact(text))
+    return ModelError(kind, redact(text[0].upper() + text[1:]))
 
 
 def _server_message(error: openai.APIStatusError) -> str:

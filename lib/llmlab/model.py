@@ -385,7 +385,7 @@ class Model:
     def _where(self) -> str:
         if self.source == "embedded":
             return "the model in the box"
-        return "the recording" if self.source == "recording" else self.client.base_url.host
+        return "the recorded model" if self.source == "recording" else self.client.base_url.host
 
     def explain(self, error: Exception) -> Exception:
         """Any failure of a call to this model as an error of the lab."""
