@@ -53,7 +53,7 @@ class Server:
 def llama_cpp(weights: Path, folder: Path) -> Iterator[Server]:
     """llama.cpp's server. Tools are not probed: it lets a model talk before a call, and this one never comes to it."""
     command = [sys.executable, "-c", LLAMA, str(weights), KEY, embedded.TEMPLATE]
-    env = {**os.environ, "OMP_WAIT_POLICY": "passive"}
+    env = {**os.environ, "GOMP_SPINCOUNT": "100"}
     with subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdin

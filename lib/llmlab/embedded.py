@@ -44,9 +44,9 @@ class Embedded:
 
     def __init__(self, gguf: Path, adapter: Path | None, threads: int, name: str, template: str | None = TEMPLATE):
         # Imported here: a kernel that replays a recording or talks to an endpoint needs no engine.
-        # By default the engine's threads spin while they wait for each other. Two chapters that run at once on two cores
-        # then take turns at a tenth of their speed; threads that sleep share the cores (measured: 4 against 45 tokens/s).
-        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+        # The engine's threads spin while they wait for each other. Two chapters that run at once on two cores then starve
+        # each other (measured: under 5 tokens/s each); with short spins they share (40 each), and one alone loses little.
+        os.environ.setdefault("GOMP_SPINCOUNT", "100")
         import xllamacpp
 
         for file in (gguf, adapter):
