@@ -259,7 +259,7 @@ async def test_a_miss_names_the_nearest_request_and_what_differs(
         await replaying(file).post(CHAT, json=ask("What is snow?", max_tokens=50))
     text = str(caught.value)
     assert "recording of chapter" in text
-    assert "the nearest is request 2, where max_tokens was 40 and is now 50." in text
+    assert "the nearest is request 2, where max_tokens was 40 and is now 50;" in text
     assert "llmlab record" in text
     with pytest.raises(RecordingMiss, match=r"request 2, where messages\[0\]\.content was .* and is now"):
         await replaying(file).post(CHAT, json=ask("What is rain?", max_tokens=40))
