@@ -11,7 +11,7 @@ from typing import Any
 from llmlab import connect
 from llmlab.model import Model
 
-KEY = "sk-a-key-that-nobody-may-see"
+KEY = "a-key-that-nobody-may-see"
 
 
 def reply(text: str = "Hello.", calls: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:

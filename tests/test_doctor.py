@@ -178,11 +178,11 @@ def test_a_jupyter_without_this_python_is_found(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_key_alone_is_told_how_to_become_an_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-for-another-program")
+    monkeypatch.setenv("OPENAI_API_KEY", "a-key-for-another-program")
     ok, text = doctor.endpoint()
     assert ok
     assert "LLMLAB_MODEL" in text
-    assert "sk-for-another-program" not in text
+    assert "a-key-for-another-program" not in text
 
 
 def test_an_endpoint_that_does_not_answer_is_a_sentence(
@@ -192,12 +192,12 @@ def test_an_endpoint_that_does_not_answer_is_a_sentence(
     patch: pytest.MonkeyPatch = request.getfixturevalue("well")
     patch.setattr(doctor, "endpoint", real)
     patch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
-    patch.setenv("OPENAI_API_KEY", "sk-very-secret-012345")
+    patch.setenv("OPENAI_API_KEY", "a-very-secret-key-012345")
     patch.setenv("LLMLAB_MODEL", "m")
     assert doctor.run() == 1
     said = lines(capsys)["endpoint"]
     assert said.startswith("NOT  endpoint: A server has to answer at http://127.0.0.1:9/v1")
-    assert "sk-very-secret-012345" not in said
+    assert "a-very-secret-key-012345" not in said
 
 
 def test_node_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from llmlab.errors import RecordingError, RecordingMiss
 from llmlab.recording import DRAWN_SEED, HEADER, Exchange, File, Live, Recording, Replay
 
 pytestmark = pytest.mark.anyio
-KEY = "sk-very-secret-0123456789"
+KEY = "a-very-secret-key-0123456789"
 SSE = 'data: {"a": 1}\n\ndata: {"b": "\u2028 é"}\n\ndata: [DONE]\n\n'
 
 

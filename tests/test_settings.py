@@ -58,7 +58,7 @@ def test_a_file_that_is_no_utf8_gives_a_sentence(env_file: Path) -> None:
 
 
 def test_a_key_alone_does_not_mean_an_endpoint(env_file: Path) -> None:
-    assert not settings.load({"OPENAI_API_KEY": "sk-for-another-program"}, env_file).uses_endpoint
+    assert not settings.load({"OPENAI_API_KEY": "a-key-for-another-program"}, env_file).uses_endpoint
 
 
 @pytest.mark.parametrize("name", ["OPENAI_BASE_URL", "LLMLAB_MODEL"])
@@ -67,9 +67,9 @@ def test_an_address_or_a_model_name_means_an_endpoint(name: str, env_file: Path)
 
 
 def test_the_key_does_not_stand_in_the_repr(env_file: Path) -> None:
-    found = settings.load({"OPENAI_API_KEY": "sk-secret-123"}, env_file)
-    assert found.api_key == "sk-secret-123"
-    assert "sk-secret-123" not in repr(found)
+    found = settings.load({"OPENAI_API_KEY": "a-secret-key-123"}, env_file)
+    assert found.api_key == "a-secret-key-123"
+    assert "a-secret-key-123" not in repr(found)
 
 
 @pytest.mark.parametrize("name", ["LLMLAB_PRICE_IN", "LLMLAB_PRICE_OUT", "LLMLAB_THREADS", "LLMLAB_TIMEOUT"])

@@ -149,13 +149,13 @@ def test_an_answer_shows_its_calls() -> None:
 
 
 def test_a_model_shows_what_is_known_of_it() -> None:
-    model = Model(None, EVIL, "endpoint", settings.Settings(api_key="sk-secret"), {"llmlab.x": EVIL})  # type: ignore[arg-type]
+    model = Model(None, EVIL, "endpoint", settings.Settings(api_key="a-secret-key"), {"llmlab.x": EVIL})  # type: ignore[arg-type]
     shown = replies.model_card(model)
     safe(shown, EVIL)
     facts = json.loads(shown.text)
     assert (facts["source"], facts["can"]) == ("endpoint", "text (more is found out when a cell needs it)")
     assert facts["x"] == EVIL
-    assert "sk-secret" not in shown.text + shown.html
+    assert "a-secret-key" not in shown.text + shown.html
     able = Model(None, "m", "embedded", settings.Settings(), None, frozenset({"tools", "logprobs"}))  # type: ignore[arg-type]
     assert json.loads(replies.model_card(able).text)["can"] == "logprobs, tools"
 

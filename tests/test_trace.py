@@ -12,7 +12,7 @@ from llmlab.trace import Budget, Step, Totals, Trace
 
 pytestmark = pytest.mark.anyio
 IN, OUT, CACHED = (f"gen_ai.usage.{n}_tokens" for n in ("input", "output", "cache_read.input"))
-KEY = "sk-very-secret-0123456789"
+KEY = "a-very-secret-key-0123456789"
 
 
 @pytest.fixture
