@@ -22,7 +22,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from llmlab import settings, weights
 
-MATRICES = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+# Each adapted matrix costs time at every token that the reader generates. All seven of all 30 layers left 0.83 of the
+# speed (a rank of 8 no more than one of 16); these three of the upper 24 layers leave nearly all of it.
+MATRICES = ["o_proj", "gate_proj", "down_proj"]
+LAYERS = list(range(6, 30))
 CHECKPOINT_EVERY = 10  # steps
 
 
@@ -62,6 +65,16 @@ def collate(batch: list[tuple[list[int], list[int]]], pad: int, device: str) -> 
     }
 
 
+def loss_of(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Mean loss of the tokens to be learned; the others get no logits, which are a fifth of the work."""
+    causal = model.base_model.model
+    seen = {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"]}
+    hidden = causal.model(**seen, use_cache=False).last_hidden_state[:, :-1]
+    labels = batch["labels"][:, 1:]
+    learned = labels != -100
+    return torch.nn.functional.cross_entropy(causal.lm_head(hidden[learned]), labels[learned])
+
+
 def rate(step: int, steps: int, peak: float) -> float:
     """Learning rate: up over the first steps, then down by a cosine to a twentieth."""
     return peak * min(1.0, (step + 1) / 20) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / steps)))
@@ -73,9 +86,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("build/train.jsonl"))
     parser.add_argument("--out", type=Path, default=Path("build/adapter"))
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--rank", type=int, default=12)
-    parser.add_argument("--rate", type=float, default=6e-4)
-    parser.add_argument("--batch-tokens", type=int, default=3072)
+    parser.add_argument("--rank", type=int, default=24)
+    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--batch-tokens", type=int, default=2048)
     parser.add_argument("--longest", type=int, default=800)
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
@@ -91,7 +104,13 @@ def main() -> None:
     if checkpoint.exists():
         model = PeftModel.from_pretrained(base, args.out, is_trainable=True)
     else:
-        config = LoraConfig(r=args.rank, lora_alpha=2 * args.rank, target_modules=MATRICES, task_type="CAUSAL_LM")
+        config = LoraConfig(
+            r=args.rank,
+            lora_alpha=2 * args.rank,
+            target_modules=MATRICES,
+            layers_to_transform=LAYERS,
+            task_type="CAUSAL_LM",
+        )
         model = get_peft_model(base, config)
     model.to(device)
     trained = [p for p in model.parameters() if p.requires_grad]
@@ -112,7 +131,7 @@ def main() -> None:
         for group in optimizer.param_groups:
             group["lr"] = rate(step, len(order), args.rate)
         batch = collate(order[step], tokenizer.eos_token_id, device)
-        loss = model(**batch).loss
+        loss = loss_of(model, batch)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
