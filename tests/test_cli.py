@@ -1,7 +1,10 @@
 """The `llmlab` command: exit codes, and one sentence where something is wrong."""
 
+import asyncio
 import hashlib
+import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +13,8 @@ from typing import Any
 import pytest
 from jupyterlab.labapp import LabApp
 
-from llmlab import cli, doctor, settings, weights, workshop
+import llmlab
+from llmlab import Reply, cli, doctor, settings, weights, workshop
 from llmlab.weights import Weights
 
 CONTENT = b"GGUF and so on"
@@ -137,6 +141,59 @@ def test_record_takes_chapters_and_a_folder(argv: list[str], given: Any, monkeyp
 def test_evaluating_a_skill_that_there_is_not_names_those_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["eval", "--skills", "singing"]) == 1
     assert "tool_call" in sentence(capsys)
+
+
+class Answering:
+    """A model that gives one answer, and is stopped as Ctrl+C does it when it has given enough."""
+
+    name, source, provenance = "small", "embedded", {"llmlab.adapter.sha256": "abc"}
+
+    def __init__(self, enough: int):
+        self.left = enough
+
+    async def chat(self, messages: Any, **options: Any) -> Reply:
+        self.left -= 1
+        if self.left < 0:
+            signal.raise_signal(signal.SIGINT)
+            await asyncio.Event().wait()
+        return Reply("Paris", [], "stop", "embedded", "m", 1, 1, 0, 0.1, None, None, "USD", 0, {}, {}, {})
+
+
+@pytest.fixture
+def connected(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """How the model was asked for; it answers three items."""
+    asked: list[dict[str, Any]] = []
+
+    async def connect(**override: Any) -> Answering:
+        asked.append(override)
+        return Answering(3)
+
+    monkeypatch.setattr(llmlab, "connect", connect)
+    return asked
+
+
+def test_an_evaluation_keeps_answers_and_table(
+    connected: list[dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["eval", "--skills", "facts", "--each", "2", "--without-adapter", "--out", str(tmp_path / "new" / "run")]
+    assert cli.main(argv) == 0
+    assert connected == [{"adapter": None}]
+    rows = [json.loads(line) for line in (tmp_path / "new" / "run.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [(row["item"], row["said"]) for row in rows] == [("facts-001", "Paris"), ("facts-002", "Paris")]
+    saved = json.loads((tmp_path / "new" / "run.json").read_text(encoding="utf-8"))
+    assert (saved["model"], saved["source"], saved["adapter"], saved["asked"]) == ("small", "embedded", "abc", "2 of 2")
+    assert saved["skills"]["facts"] == {"right": 1, "of": 2, "interval": [0.095, 0.905]}
+    assert "1/2 (9–91 %)" in capsys.readouterr().out
+
+
+def test_an_evaluation_that_is_stopped_tells_what_was_done(
+    connected: list[dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["eval", "--gate", "--out", str(tmp_path / "run")]) == 130
+    assert connected == [{}]
+    assert "/3 (" in capsys.readouterr().out
+    assert json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))["asked"].startswith("3 of 1")
+    assert len((tmp_path / "run.jsonl").read_text(encoding="utf-8").splitlines()) == 3
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from llmlab import MissingCapability, ModelError, connect, embedded
+from llmlab import MissingCapability, ModelError, connect, embedded, settings
 from llmlab.errors import RecordingError, RecordingMiss, SettingsError
 from stub import KEY, Stub, reply
 
@@ -27,7 +27,7 @@ def box(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stub]:
         started = SimpleNamespace(
             base_url=running.url, api_key=KEY, name="box", provenance={"llmlab.weights.file": "b.gguf"}
         )
-        monkeypatch.setattr(embedded, "start", lambda settings, adapter: started)
+        monkeypatch.setattr(embedded, "start", lambda settings: started)
         yield running
 
 
@@ -46,6 +46,19 @@ async def test_without_any_setting_the_box_answers(box: Stub) -> None:
     assert model.known_capabilities == {"tools": True, "json_schema": True, "logprobs": True}
     assert answer.provenance["llmlab.weights.file"] == "b.gguf"
     assert model.trace.steps[0].get("llmlab.weights.file") == "b.gguf"
+
+
+async def test_the_lab_s_adapter_is_laid_over_the_box_and_over_no_other_model(
+    box: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "ADAPTER", tmp_path / "lab.gguf")
+    assert (await connect()).config.adapter is None, "there is no such file"
+    settings.ADAPTER.touch()
+    assert (await connect()).config.adapter == settings.ADAPTER
+    assert (await connect(adapter=None)).config.adapter is None
+    assert (await connect(gguf=tmp_path / "other.gguf")).config.adapter is None
+    own = {"gguf": tmp_path / "other.gguf", "adapter": tmp_path / "own.gguf"}
+    assert (await connect(**own)).config.adapter == own["adapter"]
 
 
 async def test_the_environment_names_the_endpoint(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,9 @@
-"""Wilson's interval, against published values and what must hold for any counts; judges, right and wrong answers."""
+"""Intervals, against published values and what must hold for any counts; judges, right and wrong answers; the gate."""
 
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,24 @@ def test_more_of_the_same_makes_it_narrower(counts: tuple[int, int]) -> None:
     successes, trials = counts
     few, many = evaluate.interval(successes, trials), evaluate.interval(4 * successes, 4 * trials)
     assert many[1] - many[0] < few[1] - few[0]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "low", "high"),
+    [
+        # R. G. Newcombe, "Interval estimation for the difference between independent proportions", Statistics in
+        # Medicine 17 (1998), table II, method 10
+        ((56, 70), (48, 80), 0.0524, 0.3339),
+        ((9, 10), (3, 10), 0.1705, 0.8090),
+        ((5, 56), (0, 29), -0.0381, 0.1926),
+        ((10, 10), (0, 20), 0.6791, 1.0000),
+    ],
+)
+def test_published_values_of_a_difference(
+    first: tuple[int, int], second: tuple[int, int], low: float, high: float
+) -> None:
+    assert evaluate.difference(first, second) == pytest.approx((low, high), abs=5e-5)
+    assert evaluate.difference(second, first) == pytest.approx((-high, -low), abs=5e-5)
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(-1, 5), (6, 5), (0, 0), (1, 0), (0, -3)])
@@ -177,6 +196,27 @@ def test_every_judge_has_a_right_and_a_wrong_answer_here() -> None:
         assert {asked.check["type"] for asked, _ in cases} == set(evaluate.JUDGES)
 
 
+ADVICE = [
+    ({"max_words": 3}, "one two three four", "It has 4 words; at most 3 are allowed."),
+    ({"max_chars": 3}, "four", "It has 4 characters; at most 3 are allowed."),
+    ({"sentences": [2, 2]}, "One.", "It has 1 sentence; it has to have 2."),
+    ({"sentences": [2, 4]}, "One.", "It has 1 sentence; it has to have 2 to 4."),
+    ({"starts_with": "Dear"}, "Hi.", 'It has to start with "Dear".'),
+    ({"ends_with": "?"}, "Hi.", 'It has to end with "?".'),
+    ({"upper": True}, "Hi.", "It has to be in capital letters."),
+    ({"lines_starting_with": ["- ", 2]}, "- a\nb", 'It has 1 line starting with "- "; it has to have 2.'),
+    ({"none": ["cheap"]}, "Cheap!", 'It must not say "cheap".'),
+    ({"all": [["nine", "9"]]}, "Ten.", 'It has to say "nine".'),
+    ({"any": ["a", "b"]}, "Ten.", 'It has to say "a".'),
+    ({}, " ", "It is empty."),
+]
+
+
+@pytest.mark.parametrize(("check", "text", "advice"), ADVICE)
+def test_what_a_text_lacks_is_said_in_a_sentence(check: dict[str, Any], text: str, advice: str) -> None:
+    assert evaluate.shortcomings(check, reply(text)) == [advice]
+
+
 def test_a_models_query_cannot_open_another_file(tmp_path: Path) -> None:
     assert not evaluate.judge(SQL, reply(f"ATTACH DATABASE '{tmp_path / 'other.db'}' AS other"))
     assert list(tmp_path.iterdir()) == []
@@ -207,6 +247,26 @@ def test_every_query_of_the_held_out_set_runs_and_passes_its_own_check(skill: st
         assert evaluate.judge(one, reply(one.check["sql"])), one.id
 
 
+ROWS = [json.loads(line) for line in (evaluate.HELDOUT / "revision.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row["id"])
+def test_a_text_to_revise_fails_its_check_and_can_be_mended(row: dict[str, Any]) -> None:
+    [one] = [item for item in HELDOUT if item.id == row["id"]]
+    assert one.rounds == 3
+    assert row["text"] in one.messages[0]["content"]
+    assert not evaluate.judge(one, reply(row["text"]))
+    assert evaluate.shortcomings(one.check, reply(row["example"])) == []
+    assert one.check["all"], "an emptied text must not pass"
+
+
+def test_the_gate_is_a_fixed_part_of_every_skill() -> None:
+    part = evaluate.gate(HELDOUT)
+    assert {len(same) for same in evaluate.by_name(part).values()} == {evaluate.GATE}
+    assert evaluate.by_name(part).keys() == evaluate.by_name(HELDOUT).keys()
+    assert evaluate.gate(reversed(HELDOUT)) == part
+
+
 def test_word_problems_come_twice_and_skills_can_be_chosen() -> None:
     chosen = evaluate.heldout(["steps", "direct"])
     assert {one.skill for one in chosen} == {"steps", "direct"}
@@ -221,8 +281,10 @@ class Scripted:
 
     def __init__(self, *lines: str | Exception):
         self.lines = list(lines)
+        self.asked: list[Any] = []
 
     async def chat(self, messages: Sequence[Any], **options: Any) -> Reply:
+        self.asked.append(messages[-1]["content"])
         line = self.lines.pop(0)
         if isinstance(line, Exception):
             raise line
@@ -231,7 +293,7 @@ class Scripted:
 
 @pytest.mark.anyio
 async def test_a_run_judges_each_item_and_a_failed_call_is_a_wrong_answer() -> None:
-    items = [Item(str(i), skill, [], {"type": "asks"}) for i, skill in enumerate("bab")]
+    items = [replace(item("asks"), id=str(i), skill=skill) for i, skill in enumerate("bab")]
     told: list[Outcome] = []
     model: Any = Scripted("Which?", ModelError("timeout", "It took too long."), "That.")
     outcomes = await evaluate.run(model, items, told.append)
@@ -246,3 +308,60 @@ async def test_a_run_judges_each_item_and_a_failed_call_is_a_wrong_answer() -> N
     assert table[0].split() == ["skill", "first", "second"]
     assert table[1].split()[:2] == ["a", "0/1"]
     assert re.split(r" {2,}", table[2]) == ["b", "1/2 (9–91 %)", "1/1 (21–100 %)"]
+
+
+TWEET = replace(item("text", max_words=3, all=["Oslo"]), rounds=3)
+
+
+@pytest.mark.anyio
+async def test_an_answer_that_fails_is_given_back_with_advice() -> None:
+    model: Any = Scripted("In Oslo it is cold.", "It is cold.", "Oslo is cold.")
+    [outcome] = await evaluate.run(model, [TWEET])
+    assert (outcome.right, outcome.rounds) == (True, 3)
+    assert outcome.said.split("\n\n") == ["In Oslo it is cold.", "It is cold.", "Oslo is cold."]
+    assert model.asked[0] == "?"
+    assert "It has 5 words; at most 3 are allowed." in model.asked[1]
+    assert "In Oslo it is cold." in model.asked[1]
+    assert 'It has to say "Oslo".' in model.asked[2]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("lines", [["Too long, this one."] * 4, ["", "Oslo is cold."], [ModelError("server", "Down.")]])
+async def test_rounds_come_to_an_end(lines: list[Any]) -> None:
+    model: Any = Scripted(*lines)
+    [outcome] = await evaluate.run(model, [TWEET])
+    assert not outcome.right
+    assert len(model.lines) == 1 if len(lines) > 1 else model.lines == []
+
+
+@pytest.mark.anyio
+async def test_a_summary_has_counts_and_intervals_and_says_how_many_answers_were_cut_off() -> None:
+    class CutOff(Scripted):
+        async def chat(self, messages: Sequence[Any], **options: Any) -> Reply:
+            return replace(await super().chat(messages), finish_reason="length")
+
+    model: Any = CutOff("Which?", "Well")
+    outcomes = await evaluate.run(model, [item("asks"), item("asks")])
+    assert evaluate.summary(outcomes) == {
+        "cut_off": 2,
+        "skills": {"x": {"right": 1, "of": 2, "interval": [0.095, 0.905]}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("recorded", "seen", "fallen"),
+    [
+        ({"a": (8, 8)}, {"a": (8, 8)}, []),
+        ({"a": (8, 8)}, {"a": (5, 8)}, []),
+        ({"a": (8, 8)}, {"a": (4, 8)}, ["a", "all"]),
+        ({"a": (1, 8)}, {"a": (0, 8)}, []),
+        ({"a": (0, 8)}, {"a": (8, 8)}, []),
+        ({"a": (8, 8), "b": (8, 8)}, {"a": (2, 8), "b": (8, 8)}, ["a", "all"]),
+        ({"a": (4, 8), "b": (8, 8)}, {"a": (8, 8), "b": (4, 8)}, ["b"]),
+        ({s: (8, 8) for s in "abcdefgh"}, {s: (6, 8) for s in "abcdefgh"}, ["all"]),
+    ],
+)
+def test_the_gate_fails_for_what_is_clearly_below_its_recorded_value(
+    recorded: dict[str, tuple[int, int]], seen: dict[str, tuple[int, int]], fallen: list[str]
+) -> None:
+    assert evaluate.fallen(recorded, seen) == fallen

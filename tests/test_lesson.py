@@ -12,7 +12,7 @@ import nbformat
 import pytest
 
 import llmlab
-from llmlab import LabError, app, connect, lesson, settings, workshop
+from llmlab import LabError, agents, app, connect, lesson, settings, shop, tools, workshop
 from llmlab.lesson import exercises, glossary, predictions, state
 
 pytestmark = pytest.mark.anyio
@@ -262,7 +262,7 @@ def code_cells(chapter: lesson.Chapter) -> list[str]:
 def defined(code: str) -> Any:
     """What the reader hands to the check: the last function or class that the code defines."""
     names: dict[str, Any] = {"sqlite3": sqlite3}
-    for module in (llmlab, app):
+    for module in (llmlab, agents, app, shop, tools):
         names |= {n: getattr(module, n) for n in getattr(module, "__all__", dir(module)) if n[0] != "_"}
     before = set(names)
     exec(code, names)

@@ -113,6 +113,20 @@ def test_paths_may_begin_with_a_tilde(env_file: Path) -> None:
     assert (found.cache, found.state) == (Path.home() / "c", Path.home() / "s")
 
 
+def test_the_lab_s_adapter_is_taken_unless_another_or_none_or_another_model_is_named(
+    env_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "ADAPTER", tmp_path / "lab.gguf")
+    assert settings.load({}, env_file).adapter is None, "there is no such file"
+    settings.ADAPTER.touch()
+    assert settings.load({}, env_file).adapter == settings.ADAPTER
+    assert settings.load({"LLMLAB_ADAPTER": "none"}, env_file).adapter is None
+    assert settings.load({"LLMLAB_ADAPTER": "mine.gguf"}, env_file).adapter == Path("mine.gguf")
+    assert settings.load({"LLMLAB_GGUF": "other.gguf"}, env_file).adapter is None
+    both = {"LLMLAB_GGUF": "other.gguf", "LLMLAB_ADAPTER": "mine.gguf"}
+    assert settings.load(both, env_file).adapter == Path("mine.gguf")
+
+
 def test_strict_is_only_the_digit_one(env_file: Path) -> None:
     assert settings.load({"LLMLAB_STRICT": "1"}, env_file).strict
     assert not settings.load({"LLMLAB_STRICT": "0"}, env_file).strict

@@ -1,4 +1,4 @@
-"""The `llmlab` command: lab, doctor, fetch, reset, record."""
+"""The `llmlab` command: lab, doctor, fetch, reset, record, eval."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ import asyncio
 import json
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from llmlab import settings, weights
 from llmlab.errors import LabError
+
+if TYPE_CHECKING:
+    from llmlab import evaluate
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -33,7 +38,9 @@ def main(argv: list[str] | None = None) -> int:
     measured = commands.add_parser("eval", help="run the held-out set on the connected model")
     measured.add_argument("--skills", nargs="*", default=[], help="only these (else all)")
     measured.add_argument("--each", type=int, metavar="N", help="only the first N items of each skill")
-    measured.add_argument("--out", type=Path, help="keep every answer here, as JSONL")
+    measured.add_argument("--gate", action="store_true", help="only the small fixed part that the gate runs")
+    measured.add_argument("--without-adapter", action="store_true", help="on the model in the box as it was published")
+    measured.add_argument("--out", type=Path, help="keep every answer in OUT.jsonl and the table in OUT.json")
 
     args, further = parser.parse_known_args(argv)
     if further and args.command != "lab":
@@ -48,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
         if args.command == "fetch":
             return _fetch(args.file, args.if_missing)
         if args.command == "eval":
-            return asyncio.run(_eval(args.skills, args.each, args.out))
+            return asyncio.run(_eval(_chosen(args.skills, args.each, args.gate), args.without_adapter, args.out))
         from llmlab import workshop
 
         if args.command == "reset":
@@ -58,6 +65,8 @@ def main(argv: list[str] | None = None) -> int:
     except LabError as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130  # as shells say it; what the command had to tell is told
 
 
 def _lab(options: list[str]) -> int:
@@ -95,29 +104,46 @@ def _fetch(file: Path | None, if_missing: bool) -> int:
     return 0
 
 
-async def _eval(skills: list[str], each: int | None, out: Path | None) -> int:
-    from llmlab import connect, evaluate
+def _chosen(skills: list[str], each: int | None, gate: bool) -> list[evaluate.Item]:
+    from llmlab import evaluate
 
     items = evaluate.heldout(skills)
     if not items:
         raise LabError(
             f"The held-out set has the skills {', '.join(evaluate.by_name(evaluate.heldout()))}; choose of them."
         )
-    chosen = [item for same in evaluate.by_name(items).values() for item in same[:each]]
-    model = await connect()
+    if gate:
+        items = evaluate.gate(items)
+    return [item for same in evaluate.by_name(items).values() for item in same[:each]]
+
+
+async def _eval(items: list[evaluate.Item], without_adapter: bool, out: Path | None) -> int:
+    from llmlab import connect, evaluate, measure
+
+    model = await (connect(adapter=None) if without_adapter else connect())
     done: list[evaluate.Outcome] = []
+    if out:
+        answers, saved = out.with_suffix(".jsonl"), out.with_suffix(".json")
+        answers.parent.mkdir(parents=True, exist_ok=True)
+        answers.write_text("", encoding="utf-8")
 
     def tell(outcome: evaluate.Outcome) -> None:
         done.append(outcome)
         if out:
-            row = {"id": outcome.item.id, "right": outcome.right, "said": outcome.said, "error": outcome.error}
-            with out.open("a", encoding="utf-8") as file:
+            row = {**asdict(outcome), "item": outcome.item.id}
+            with answers.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
         if sys.stdout.isatty():
-            print(f"\r{len(done)} of {len(chosen)} items, {sum(o.right for o in done)} right", end="", flush=True)
+            print(f"\r{len(done)} of {len(items)} items, {sum(o.right for o in done)} right", end="", flush=True)
 
-    await evaluate.run(model, chosen, tell)
-    print(f"\n{model.name} ({model.source}), {json.dumps(model.provenance)}\n{evaluate.table({'right': done})}")
+    try:
+        await evaluate.run(model, items, tell)
+    finally:  # also when it is stopped
+        about = {**measure.made_with(model), "asked": f"{len(done)} of {len(items)}", **evaluate.summary(done)}
+        if out:
+            saved.write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        facts = {name: value for name, value in about.items() if name != "skills"}
+        print(f"\n{json.dumps(facts, ensure_ascii=False)}\n{evaluate.table({'right': done})}")
     return 0
 
 

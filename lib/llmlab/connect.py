@@ -19,9 +19,12 @@ PATIENCE = 5  # seconds; a server that asks for a longer pause is an error now, 
 async def connect(which: Source | None = None, *, label: str = "model", **override: Any) -> Model:
     """Connect to a model: the recording that LLMLAB_REPLAY names, else the endpoint that is configured, else the box.
 
-    `which` chooses one of the three; `override` replaces fields of `Settings` (gguf, adapter, model, base_url …).
+    `which` chooses one of the three; `override` replaces fields of `Settings` (gguf, adapter, model, base_url …):
+    `adapter=None` is the model in the box as its makers published it.
     A chapter that talks to two models gives each a `label`, by which their recordings are told apart.
     """
+    if "gguf" in override:
+        override = {"adapter": None, **override}  # the lab's adapter fits only the model in the box
     config = replace(settings.load(), **override)
     if which is None:
         which = "recording" if config.replay else "endpoint" if config.uses_endpoint else "embedded"
@@ -70,7 +73,7 @@ def _live(config: settings.Settings, label: str, base_url: str) -> recording.Liv
 
 
 async def _embedded(config: settings.Settings, label: str) -> Model:
-    box = await asyncio.to_thread(embedded.start, config, config.adapter)
+    box = await asyncio.to_thread(embedded.start, config)
     client = _client(box.base_url, box.api_key, config, _live(config, label, box.base_url))
     return Model(client, box.name, "embedded", config, box.provenance, embedded.CAPABILITIES, quiet=bool(config.record))
 
@@ -123,7 +126,7 @@ class _BoxFallback:
         self._transport = httpx2.AsyncHTTPTransport()
 
     async def __call__(self, request: httpx2.Request) -> httpx2.Response:
-        box = await asyncio.to_thread(embedded.start, self.config, self.config.adapter)
+        box = await asyncio.to_thread(embedded.start, self.config)
         url = httpx2.URL(box.base_url + request.url.path.removeprefix("/v1"))
         headers = {"authorization": f"Bearer {box.api_key}", "content-type": "application/json"}
         moved = httpx2.Request(request.method, url, headers=headers, content=request.content)

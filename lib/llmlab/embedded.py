@@ -86,7 +86,7 @@ class Embedded:
         self.provenance = {
             "llmlab.weights.file": gguf.name,
             "llmlab.weights.sha256": weights.sha256_of(gguf)[:16],
-            "llmlab.adapter.sha256": weights.sha256_of(adapter)[:16] if adapter else None,
+            "llmlab.adapter.sha256": weights.sha256_of(adapter)[:16] if adapter else "none",
             "llmlab.template.sha256": hashlib.sha256(template.encode()).hexdigest()[:16] if template else None,
             "llmlab.context_tokens": SLOT_TOKENS,
         }
@@ -105,9 +105,13 @@ _running: dict[tuple[Path, Path | None], Embedded] = {}
 _starting = threading.Lock()  # `connect` starts it in a thread; two at once have to get the same
 
 
-def start(settings: Settings, adapter: Path | None = None) -> Embedded:
-    """Start the model in the box, or return it if it runs: one server for each pair of weights and adapter."""
-    gguf = settings.gguf or weights.find(weights.BOX, settings.cache)
+def start(settings: Settings) -> Embedded:
+    """Start the model in the box, or return it if it runs: one server for each pair of weights and adapter.
+
+    llama.cpp can also switch an adapter off for one request, but then takes prompts from its cache that the other had
+    computed (seen with xllamacpp 2026.10.11549), and the answers of both get mixed.
+    """
+    gguf, adapter = settings.gguf or weights.find(weights.BOX, settings.cache), settings.adapter
     with _starting:
         if (gguf, adapter) not in _running:
             name = weights.BOX.name if settings.gguf is None else gguf.stem

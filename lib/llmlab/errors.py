@@ -50,3 +50,11 @@ class BudgetExceeded(LabError):
 
 class ToolError(LabError):
     """A tool could not be called or failed; the text is written for the model to read."""
+
+
+class ServerError(LabError):
+    """An MCP server cannot be reached, does not speak the protocol, took too long, or has ended. `server` names it."""
+
+    def __init__(self, server: str, message: str):
+        super().__init__(message)
+        self.server = server

@@ -2,22 +2,24 @@
 
 An item is a line of JSON: `skill`, `messages`, perhaps `tools` and `schema`, and a `check` whose `type` names one of
 the judges below. No judge looks at wording: SQL is executed, tool calls are compared by their parsed arguments, numbers
-by value, texts by the facts and limits that they have to hold.
+by value, texts by the facts and limits that they have to hold. An item with `rounds` is asked again with advice.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
-from math import isclose, sqrt
+from math import inf, isclose, sqrt
 from pathlib import Path
 from typing import Any
 
+from llmlab.agents.reflective import Reflective
 from llmlab.errors import LabError, ModelError
 from llmlab.model import Message, Model, Reply
 from llmlab.settings import DATA
@@ -27,6 +29,10 @@ from llmlab.trace import Trace
 HELDOUT = DATA / "adapter" / "heldout"
 Z95 = 1.959964  # the 97.5 % point of the normal distribution
 SQL_STEPS = 1_000_000  # of SQLite's virtual machine, after which a query counts as one that never ends
+GATE = 8  # items of each skill in the gate
+# Tokens of an answer, by type of check: about three times what a right one needs, for a weak model may never stop.
+MAX_TOKENS = {"tool_calls": 120, "no_call": 120, "asks": 120, "json": 160, "sql": 160, "number": 240}
+LONGEST = 300
 
 
 def interval(successes: int, trials: int) -> tuple[float, float]:
@@ -45,9 +51,19 @@ def share(successes: int, trials: int) -> str:
     return f"{successes}/{trials} ({100 * low:.0f}–{100 * high:.0f} %)"
 
 
+def difference(first: tuple[int, int], second: tuple[int, int]) -> tuple[float, float]:
+    """The 95 % interval of the first success rate minus the second (R. G. Newcombe, 1998, Statistics in Medicine
+    17:873, method 10)."""
+    (p1, low1, high1), (p2, low2, high2) = ((r / n, *interval(r, n)) for r, n in (first, second))
+    return p1 - p2 - sqrt((p1 - low1) ** 2 + (high2 - p2) ** 2), p1 - p2 + sqrt((high1 - p1) ** 2 + (p2 - low2) ** 2)
+
+
 @dataclass(frozen=True)
 class Item:
-    """One question of an evaluation set, and how its answer is judged."""
+    """One question of an evaluation set, and how its answer is judged.
+
+    With `rounds`, an answer that fails its check of type text is given back with advice, and judged anew.
+    """
 
     id: str
     skill: str
@@ -55,16 +71,25 @@ class Item:
     check: dict[str, Any]
     tools: list[dict[str, Any]] = field(default_factory=list)
     schema: dict[str, Any] | None = None
+    rounds: int = 1
+
+    @property
+    def max_tokens(self) -> int:
+        """How long its answer may be."""
+        return MAX_TOKENS.get(self.check["type"], LONGEST)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a model made of an item: right or not, what it said, and the error if the call failed."""
+    """What a model made of an item: right or not, what it said, in how many rounds, whether its last answer was cut off
+    at its limit, and the error if a call failed."""
 
     item: Item
     right: bool
     said: str
     error: str | None = None
+    rounds: int = 1
+    cut_off: bool = False
 
 
 def load(files: Iterable[Path], skills: Sequence[str] = ()) -> list[Item]:
@@ -73,7 +98,7 @@ def load(files: Iterable[Path], skills: Sequence[str] = ()) -> list[Item]:
     for file in files:
         for line in file.read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
-            item = Item(**{k: row[k] for k in ("id", "skill", "messages", "check", "tools", "schema") if k in row})
+            item = Item(**{field.name: row[field.name] for field in fields(Item) if field.name in row})
             items += _two_ways(item) if item.skill == "word_problem" else [item]
     return [item for item in items if not skills or item.skill in skills]
 
@@ -81,6 +106,24 @@ def load(files: Iterable[Path], skills: Sequence[str] = ()) -> list[Item]:
 def heldout(skills: Sequence[str] = ()) -> list[Item]:
     """The held-out set of the adapter."""
     return load(sorted(HELDOUT.glob("*.jsonl")), skills)
+
+
+def gate(items: Iterable[Item]) -> list[Item]:
+    """A small fixed part: of each skill the items whose ids have the lowest hashes."""
+    by_hash = sorted(items, key=lambda item: hashlib.sha256(item.id.encode()).hexdigest())
+    return [item for same in by_name(by_hash).values() for item in same[:GATE]]
+
+
+def fallen(recorded: dict[str, tuple[int, int]], seen: dict[str, tuple[int, int]]) -> list[str]:
+    """Skills that are clearly below what was recorded: the 95 % interval of the difference is above 0. "all" is their
+    sum, which shows a small loss everywhere. One answer in eight that flips, as between processors, is no alarm."""
+
+    def with_sum(counts: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+        right, tried = zip(*counts.values(), strict=True)
+        return {**counts, "all": (sum(right), sum(tried))}
+
+    before, now = with_sum(recorded), with_sum(seen)
+    return [skill for skill in before if difference(before[skill], now[skill])[0] > 0]
 
 
 def _two_ways(item: Item) -> list[Item]:
@@ -102,18 +145,31 @@ async def run(
     outcomes = []
     with trace or Trace("evaluation"):
         for item in items:
-            try:
-                reply = await model.chat(
-                    item.messages, tools=item.tools or None, schema=item.schema, max_tokens=300, stream=False
-                )
-            except ModelError as error:
-                outcomes.append(Outcome(item, False, "", str(error)))
-            else:
-                said = " ".join([reply.text, *(f"{c.name}({c.arguments})" for c in reply.tool_calls)]).strip()
-                outcomes.append(Outcome(item, judge(item, reply), said))
+            outcomes.append(await _ask(model, item))
             if told:
                 told(outcomes[-1])
     return outcomes
+
+
+async def _ask(model: Model, item: Item) -> Outcome:
+    messages = item.messages
+    said: list[str] = []
+    options: dict[str, Any] = {"tools": item.tools or None, "schema": item.schema, "max_tokens": item.max_tokens}
+    try:
+        while True:
+            reply = await model.chat(messages, **options, stream=False)
+            said.append(" ".join([reply.text, *(f"{c.name}({c.arguments})" for c in reply.tool_calls)]).strip())
+            right = judge(item, reply)
+            if right or len(said) == item.rounds or not reply.text.strip():
+                cut_off = reply.finish_reason == "length"
+                return Outcome(item, right, "\n\n".join(said), None, len(said), cut_off)
+            # As the reflective agent does it: the latest text and one line of advice, without what was said before.
+            ask = Reflective.prompts["revise"].format(
+                advice=shortcomings(item.check, reply)[0], text=reply.text.strip()
+            )
+            messages = [{"role": "user", "content": ask}]
+    except ModelError as error:
+        return Outcome(item, False, "\n\n".join(said), str(error), len(said) + 1)
 
 
 def judge(item: Item, reply: Reply) -> bool:
@@ -141,6 +197,17 @@ def by_skill(outcomes: Iterable[Outcome]) -> dict[str, tuple[int, int]]:
     return counts
 
 
+def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Counts and intervals by skill, to be saved as JSON."""
+    return {
+        "cut_off": sum(outcome.cut_off for outcome in outcomes),
+        "skills": {
+            skill: {"right": right, "of": n, "interval": [round(end, 3) for end in interval(right, n)]}
+            for skill, (right, n) in by_skill(outcomes).items()
+        },
+    }
+
+
 def table(columns: dict[str, Iterable[Outcome]]) -> View:
     """Skills down, runs across: counts with their intervals."""
     counted = {name: by_skill(outcomes) for name, outcomes in columns.items()}
@@ -160,30 +227,46 @@ def _calls(check: dict[str, Any], reply: Reply) -> bool:
     return made == sorted(comparable(call["name"], call["arguments"]) for call in check["calls"])
 
 
-def _text(check: dict[str, Any], reply: Reply) -> bool:
+def shortcomings(check: dict[str, Any], reply: Reply) -> list[str]:
+    """What a text lacks by its check, a sentence each, to be given to the model as advice; none if it passes."""
     text = reply.text.strip()
-    low, words, lines = text.lower(), text.split(), text.splitlines()
+    low, words, lines = text.lower(), len(text.split()), text.splitlines()
     sentences = len([s for s in re.split(r"(?<=[.!?])[\"')\]]*\s+", text) if s])
+    least, most = check.get("sentences", (0, inf))
     start, times = check.get("lines_starting_with", ("", 0))
-    return bool(text) and all(
+    starting = sum(line.strip().startswith(start) for line in lines)
+    max_words, max_chars = check.get("max_words", inf), check.get("max_chars", inf)
+    opening, ending = check.get("starts_with", ""), check.get("ends_with", "")
+    facts = [[name] if isinstance(name, str) else name for name in check.get("all", [])]
+    facts += [check["any"]] if check.get("any") else []
+    wanted = [
+        (bool(text), "It is empty."),
+        (words <= max_words, f"It has {words} words; at most {max_words} are allowed."),
+        (len(text) <= max_chars, f"It has {len(text)} characters; at most {max_chars} are allowed."),
         (
-            all(any(one.lower() in low for one in _either(name)) for name in check.get("all", [])),
-            not check.get("any") or any(name.lower() in low for name in check["any"]),
-            not any(name.lower() in low for name in check.get("none", [])),
-            len(text) <= check.get("max_chars", len(text)),
-            len(words) <= check.get("max_words", len(words)),
-            check.get("sentences", [0, sentences])[0] <= sentences <= check.get("sentences", [0, sentences])[1],
-            text.endswith(check.get("ends_with", "")),
-            low.startswith(check.get("starts_with", "").lower()),
-            not check.get("upper") or text == text.upper(),
-            not start or sum(line.strip().startswith(start) for line in lines) == times,
-            not check.get("no_call") or not reply.tool_calls,
-        )
-    )
+            least <= sentences <= most,
+            f"It has {_count(sentences, 'sentence')}; it has to have {least if least == most else f'{least} to {most}'}.",
+        ),
+        (low.startswith(opening.lower()), f'It has to start with "{opening}".'),
+        (text.endswith(ending), f'It has to end with "{ending}".'),
+        (not check.get("upper") or text == text.upper(), "It has to be in capital letters."),
+        (
+            not start or starting == times,
+            f'It has {_count(starting, "line")} starting with "{start}"; it has to have {times}.',
+        ),
+        *((name.lower() not in low, f'It must not say "{name}".') for name in check.get("none", [])),
+        *((any(one.lower() in low for one in names), f'It has to say "{names[0]}".') for names in facts),
+        (not check.get("no_call") or not reply.tool_calls, "It has to be an answer in words, without a tool call."),
+    ]
+    return [sentence for met, sentence in wanted if not met]
 
 
-def _either(name: str | list[str]) -> list[str]:
-    return [name] if isinstance(name, str) else name
+def _count(n: int, name: str) -> str:
+    return f"{n} {name}" if n == 1 else f"{n} {name}s"
+
+
+def _text(check: dict[str, Any], reply: Reply) -> bool:
+    return not shortcomings(check, reply)
 
 
 def _number(check: dict[str, Any], reply: Reply) -> bool:

@@ -9,8 +9,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import httpx2
 import openai
@@ -18,9 +17,19 @@ from pydantic import BaseModel
 
 from llmlab import faults, recording, settings, trace
 from llmlab.errors import MissingCapability, ModelError, SettingsError
+from llmlab.reply import (
+    Answer,
+    Assembled,
+    Message,
+    Reply,
+    Source,
+    ToolCall,
+    as_object,
+    note_of,
+    parse,
+    result_attributes,
+)
 
-Source = Literal["embedded", "endpoint", "recording"]
-Message = dict[str, Any]
 T = TypeVar("T")
 
 SEED = 0  # at temperature 0; above it a seed is drawn for each call, and kept in the reply
@@ -29,69 +38,6 @@ _CHAT = "/chat/completions"
 _INTERRUPT_TICK = 0.25  # seconds; an idle event loop notices SIGINT only when it wakes
 _OPTIONAL = ("seed", "temperature", "stream_options", "logprobs", "top_logprobs")
 _NOT_TAKEN = re.compile(r"support|unknown|unrecogni|unexpected|not (permitted|allowed)", re.I)
-
-
-@dataclass
-class ToolCall:
-    """A tool call that the model asks for; `arguments` is the JSON text that it wrote, unchecked."""
-
-    id: str
-    name: str
-    arguments: str
-
-
-@dataclass
-class Reply:
-    """What came back from one model call, where it came from, and what it cost.
-
-    `seconds` is wall time (of the recorded call, in a replay); `cost` is None when no price is configured.
-    """
-
-    text: str
-    tool_calls: list[ToolCall]
-    finish_reason: str
-    source: Source
-    model: str
-    input_tokens: int
-    output_tokens: int
-    cached_tokens: int
-    seconds: float
-    first_token_seconds: float | None
-    cost: float | None
-    currency: str
-    seed: int | None
-    request: dict[str, Any]
-    response: dict[str, Any]
-    provenance: dict[str, Any]
-    note: str = ""
-
-    @property
-    def message(self) -> Message:
-        """The reply as a message, to be appended to the conversation."""
-        message: Message = {"role": "assistant", "content": self.text}
-        if self.tool_calls:
-            message["tool_calls"] = [
-                {"id": c.id, "type": "function", "function": {"name": c.name, "arguments": c.arguments}}
-                for c in self.tool_calls
-            ]
-        return message
-
-    def json(self) -> Any:
-        """The text as JSON. Raises ModelError if it is none."""
-        try:
-            return json.loads(self.text)
-        except ValueError:
-            raise ModelError(
-                "not_json", f"The reply has to be JSON, but begins {self.text[:60]!r}; ask with schema=…"
-            ) from None
-
-    def __str__(self) -> str:
-        return self.text
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        from llmlab.show import replies
-
-        return replies.card(self)._repr_mimebundle_()
 
 
 class Model:
@@ -159,7 +105,9 @@ class Model:
                 write = live.write if live else _unseen if stream else None
             started = time.perf_counter()
             try:
-                answer = await self._send(body, drawn, write, step)
+                await asyncio.sleep(0)  # calls side by side all begin before a kept one sets the clock forward
+                kept = into.kept(step, {k: v for k, v in body.items() if not (drawn and k == "seed")})
+                answer = Answer.of(kept) if kept else await self._send(body, drawn, write, step)
                 step.attributes["llmlab.response"] = answer.response
                 reply = self._reply(body, answer, time.perf_counter() - started)
             except ModelError as error:
@@ -170,7 +118,7 @@ class Model:
                     live.clear()
             if reply.source == "recording":
                 into.advance_to(step.start + reply.seconds)
-            step.attributes.update(_result_attributes(reply))
+            step.attributes.update(result_attributes(reply))
         return reply
 
     async def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -179,7 +127,7 @@ class Model:
         with into.step("model", path.strip("/"), **self._attributes(path.strip("/"), body)) as step:
             try:
                 raw = await _watched(self.client.post(path, body=body, cast_to=httpx2.Response))
-                answer = _parse(raw.text)
+                answer = parse(raw.text)
             except Exception as error:
                 explained = self.explain(error)
                 if isinstance(explained, ModelError):
@@ -261,7 +209,7 @@ class Model:
 
     async def _send(
         self, body: dict[str, Any], drawn: bool, write: Callable[[str], None] | None, step: trace.Step
-    ) -> _Answer:
+    ) -> Answer:
         headers = {recording.DRAWN_SEED: "1"} if drawn else {}
         while True:
             sent = self._fitted(body)
@@ -276,13 +224,13 @@ class Model:
             except (openai.OpenAIError, httpx2.HTTPError, ValueError) as error:
                 raise self.explain(error) from error
 
-    async def _whole(self, sent: dict[str, Any], headers: dict[str, str]) -> _Answer:
+    async def _whole(self, sent: dict[str, Any], headers: dict[str, str]) -> Answer:
         raw = await self.client.post(_CHAT, body=sent, cast_to=httpx2.Response, options={"headers": headers})
-        return _Answer(sent, _parse(raw.text), _note(raw))
+        return Answer(sent, parse(raw.text), note_of(raw))
 
     async def _streamed(
         self, sent: dict[str, Any], headers: dict[str, str], write: Callable[[str], None], step: trace.Step
-    ) -> _Answer:
+    ) -> Answer:
         body = self._fitted({**sent, "stream": True, "stream_options": {"include_usage": True}})
         started, first = time.perf_counter(), None
         chunks: openai.AsyncStream[object] = await self.client.post(
@@ -296,18 +244,18 @@ class Model:
         raw = chunks.response
         if not raw.headers.get("content-type", "").startswith("text/event-stream"):
             await raw.aread()
-            return _Answer(sent, _parse(raw.text), _note(raw))
-        answer = _Assembled()
+            return Answer(sent, parse(raw.text), note_of(raw))
+        answer = Assembled()
         try:
             async for chunk in chunks:
-                if piece := answer.add(_object(chunk, str(chunk))):
+                if piece := answer.add(as_object(chunk, str(chunk))):
                     first = first or time.perf_counter() - started
                     write(piece)
         finally:
             step.attributes["llmlab.response"] = answer.response()  # also what came before an error or an interrupt
         if not answer.finish_reason:
             raise ModelError("cut_off", faults.cut_off(self._where(), answer.message["content"]))
-        return _Answer(sent, answer.response(), _note(raw), first)
+        return Answer(sent, answer.response(), note_of(raw), first)
 
     def _fitted(self, body: dict[str, Any]) -> dict[str, Any]:
         """The request as this server takes it, as far as that was found out."""
@@ -328,7 +276,7 @@ class Model:
             self._refused.add(field)
         return field is not None
 
-    def _reply(self, body: dict[str, Any], answer: _Answer, seconds: float) -> Reply:
+    def _reply(self, body: dict[str, Any], answer: Answer, seconds: float) -> Reply:
         data, note, sent = answer.response, answer.note, answer.sent
         try:
             choice = data["choices"][0]
@@ -338,6 +286,8 @@ class Model:
                 ToolCall(c.get("id") or f"call_{i}", c["function"]["name"], c["function"].get("arguments") or "{}")
                 for i, c in enumerate(message.get("tool_calls") or [])
             ]
+            if not all(isinstance(part, str) for part in (text, *(part for c in calls for part in (c.id, c.name)))):
+                raise TypeError
         except (LookupError, TypeError, AttributeError):
             raise ModelError("not_json", faults.no_chat_reply(self._where(), data)) from None
         usage = data.get("usage") or {}
@@ -426,56 +376,6 @@ class Model:
         return capability == "vision" or bool((reply.response["choices"][0].get("logprobs") or {}).get("content"))
 
 
-@dataclass
-class _Answer:
-    """What came back: the request as it was sent, the reply, the transport's note on it, seconds to the first token."""
-
-    sent: dict[str, Any]
-    response: dict[str, Any]
-    note: dict[str, Any]
-    first: float | None = None
-
-
-@dataclass
-class _Assembled:
-    """The chunks of a stream, put together into the reply that would have come whole."""
-
-    finish_reason: str = ""
-    message: dict[str, Any] = field(default_factory=lambda: {"role": "assistant", "content": ""})
-    calls: dict[int, dict[str, Any]] = field(default_factory=dict)
-    logprobs: list[Any] = field(default_factory=list)
-    rest: dict[str, Any] = field(default_factory=dict)
-
-    def add(self, chunk: dict[str, Any]) -> str:
-        """Take one chunk; returns its new text."""
-        self.rest |= {k: v for k, v in chunk.items() if k not in ("choices", "object") and v is not None}
-        choice: dict[str, Any] = next(iter(chunk.get("choices") or []), {})
-        self.finish_reason = choice.get("finish_reason") or self.finish_reason
-        self.logprobs += (choice.get("logprobs") or {}).get("content") or []
-        delta = choice.get("delta") or {}
-        for name, value in delta.items():
-            if isinstance(value, str) and name != "role":  # content, refusal, reasoning_content
-                self.message[name] = self.message.get(name, "") + value
-        for part in delta.get("tool_calls") or []:
-            call = self.calls.setdefault(
-                part.get("index", 0), {"id": "", "type": "function", "function": {"name": "", "arguments": ""}}
-            )
-            call["id"] = part.get("id") or call["id"]
-            for name, value in (part.get("function") or {}).items():
-                call["function"][name] += value or ""
-        return delta.get("content") or ""
-
-    def response(self) -> dict[str, Any]:
-        """The whole, in the shape of a reply that was not streamed."""
-        message = (
-            {**self.message, "tool_calls": [self.calls[i] for i in sorted(self.calls)]} if self.calls else self.message
-        )
-        choice: dict[str, Any] = {"index": 0, "finish_reason": self.finish_reason, "message": message}
-        if self.logprobs:
-            choice["logprobs"] = {"content": self.logprobs}
-        return {"choices": [choice], **self.rest}
-
-
 def _unseen(piece: str) -> None:
     """A stream that no cell shows."""
 
@@ -495,35 +395,3 @@ async def _watched(work: Coroutine[Any, Any, T]) -> T:
         if not task.done():
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-
-
-def _parse(text: str) -> dict[str, Any]:
-    try:
-        return _object(json.loads(text), text)
-    except ValueError:
-        raise ValueError(f"it begins {text[:60]!r}") from None
-
-
-def _object(data: object, text: str) -> dict[str, Any]:
-    if not isinstance(data, dict):
-        raise ValueError(f"it begins {text[:60]!r}")
-    return data
-
-
-def _note(response: httpx2.Response) -> dict[str, Any]:
-    return dict(json.loads(response.headers.get(recording.HEADER, "{}")))
-
-
-def _result_attributes(reply: Reply) -> dict[str, Any]:
-    return {
-        "gen_ai.response.model": reply.model,
-        "gen_ai.response.id": reply.response.get("id"),
-        "gen_ai.response.finish_reasons": [reply.finish_reason],
-        "gen_ai.request.seed": reply.seed,
-        "gen_ai.usage.input_tokens": reply.input_tokens,
-        "gen_ai.usage.output_tokens": reply.output_tokens,
-        "gen_ai.usage.cache_read.input_tokens": reply.cached_tokens,
-        "llmlab.source": reply.source,
-        "llmlab.cost": reply.cost,
-        "llmlab.response": reply.response,
-    }

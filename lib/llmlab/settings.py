@@ -15,6 +15,7 @@ from llmlab.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "data"
+ADAPTER = DATA / "adapter" / "lab.gguf"  # made for the model in the box, and for no other
 CAPABILITIES = ("tools", "json_schema", "vision", "logprobs")
 
 
@@ -74,6 +75,7 @@ def load(environment: Mapping[str, str] | None = None, env_file: Path | None = N
             )
         return found
 
+    own_adapter = ADAPTER if "LLMLAB_GGUF" not in values and ADAPTER.is_file() else None
     return Settings(
         base_url=values.get("OPENAI_BASE_URL"),
         api_key=values.get("OPENAI_API_KEY"),
@@ -83,7 +85,7 @@ def load(environment: Mapping[str, str] | None = None, env_file: Path | None = N
         price_out=number("LLMLAB_PRICE_OUT"),
         currency=values.get("LLMLAB_CURRENCY", "USD"),
         gguf=path("LLMLAB_GGUF"),
-        adapter=path("LLMLAB_ADAPTER"),
+        adapter=None if values.get("LLMLAB_ADAPTER") == "none" else path("LLMLAB_ADAPTER") or own_adapter,
         threads=int(number("LLMLAB_THREADS", 1) or min(os.cpu_count() or 2, 4)),
         timeout=number("LLMLAB_TIMEOUT", 0.001) or 120.0,
         replay=path("LLMLAB_REPLAY"),

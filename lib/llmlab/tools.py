@@ -7,15 +7,16 @@ import inspect
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, overload
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
-from pydantic_core import ArgsKwargs
+from pydantic_core import ArgsKwargs, to_jsonable_python
 
 from llmlab import trace
 from llmlab.errors import ToolError
 from llmlab.model import Message, ToolCall
+from llmlab.process import MEMORY, awake, in_process
 
 TIMEOUT = 30.0  # seconds
 
@@ -47,7 +48,7 @@ class Tool:
     async def call(self, arguments: str | dict[str, Any], call_id: str | None = None) -> ToolResult:
         """Check the arguments against the type hints, call the function, record one tool step.
 
-        What goes wrong (no JSON, wrong arguments, an exception, the time limit) comes back as a result with ok=False.
+        A call that a resumed run had finished is not made again. What goes wrong (no JSON, wrong arguments, an exception, the time limit) comes back as a result with ok=False.
         """
         into = trace.current() or trace.Trace()
         attributes = {
@@ -57,12 +58,15 @@ class Tool:
             "gen_ai.tool.call.arguments": arguments,
         }
         with into.step("tool", self.name, **attributes) as step:
+            if kept := into.kept(step, arguments):
+                text = kept.get("gen_ai.tool.call.result")
+                return ToolResult(True, text, text)
             clock = asyncio.timeout(self.timeout)
             try:
-                async with clock:
-                    value = await self._run(arguments)
-                text = value if isinstance(value, str) else json.dumps(trace.plain(value), ensure_ascii=False)
-                result = ToolResult(True, text, value)
+                with awake():
+                    async with clock:
+                        value = await self._run(arguments)
+                result = ToolResult(True, value if isinstance(value, str) else _json(value), value)
             except ToolError as error:
                 result = ToolResult(False, f"error: {error}")
             except Exception as error:  # a tool's own failure is for the model to read, not for the reader's cell
@@ -100,14 +104,39 @@ def _checked(name: str, function: Callable[..., Any], arguments: dict[str, Any])
         raise ToolError(f"{name} does not take these arguments ({wrong})") from None
 
 
+def _json(value: Any) -> str:
+    return json.dumps(trace.plain(to_jsonable_python(value, fallback=str)), ensure_ascii=False)
+
+
 @lru_cache(maxsize=256)
 def _adapter(function: Any) -> TypeAdapter[Any]:
     """Pydantic's view of a function: validating arguments calls it."""
     return TypeAdapter(function)
 
 
-def tool(function: Callable[..., Any]) -> Tool:
-    """Make a tool of a function with type hints; the first paragraph of its docstring is its description."""
+@overload
+def tool(
+    function: Callable[..., Any], *, timeout: float = TIMEOUT, process: bool = False, memory: int = MEMORY
+) -> Tool: ...
+@overload
+def tool(
+    *, timeout: float = TIMEOUT, process: bool = False, memory: int = MEMORY
+) -> Callable[[Callable[..., Any]], Tool]: ...
+def tool(
+    function: Callable[..., Any] | None = None,
+    *,
+    timeout: float = TIMEOUT,
+    process: bool = False,
+    memory: int = MEMORY,
+) -> Tool | Callable[[Callable[..., Any]], Tool]:
+    """Make a tool of a function with type hints; the first paragraph of its docstring is its description.
+
+    Stands before a call, `tool(function)`, or over a definition, `@tool` or `@tool(timeout=5)`. At its time limit
+    (seconds) an async function is cancelled, and a plain one is left to its thread, which nobody can stop. Where it
+    must not go on, `process=True` runs it in a process that is killed, with `memory` (MB) as its second limit.
+    """
+    if function is None:
+        return partial(tool, timeout=timeout, process=process, memory=memory)
     try:
         schema, why = _adapter(function).json_schema(), "some have no name"
     except PydanticUserError as error:
@@ -119,18 +148,34 @@ def tool(function: Callable[..., Any]) -> Tool:
     described = (inspect.getdoc(function) or "").split("\n\n")[0].replace("\n", " ")
     if not described:
         raise ToolError(f"A tool needs a docstring that tells the model what it does, but {function.__name__} has none")
-    return Tool(function.__name__, described, schema, function)
+    runs = in_process(function, memory) if process else function
+    return Tool(function.__name__, described, schema, runs, timeout)
+
+
+class _Missing(Tool):
+    """Stands in for a tool that does not exist: a call of it is a step with an error."""
+
+    async def _run(self, arguments: str | dict[str, Any]) -> Any:
+        raise ToolError(self.description)
 
 
 async def call_all(calls: Sequence[ToolCall], tools: Sequence[Tool]) -> list[Message]:
-    """Carry out a reply's tool calls side by side, and return the messages that answer them, in order."""
+    """Carry out a reply's tool calls side by side, and return the messages that answer them, in order.
+
+    When the budget allows no further call, the ones that still run are cancelled.
+    """
     by_name = {t.name: t for t in tools}
 
     async def one(call: ToolCall) -> Message:
-        if call.name in by_name:
-            text = (await by_name[call.name].call(call.arguments, call.id)).text
-        else:
-            text = f"error: there is no tool {call.name}; there are {', '.join(by_name) or 'none'}"
-        return {"role": "tool", "tool_call_id": call.id, "content": text}
+        there = f"there is no tool {call.name}; there are {', '.join(by_name) or 'none'}"
+        called = by_name.get(call.name) or _Missing(call.name, there, {}, lambda: None)
+        result = await called.call(call.arguments, call.id)
+        return {"role": "tool", "tool_call_id": call.id, "content": result.text}
 
-    return list(await asyncio.gather(*(one(call) for call in calls)))
+    running = [asyncio.create_task(one(call)) for call in calls]
+    try:
+        return list(await asyncio.gather(*running))
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""What happened, as plain data: steps with parents, in order; budgets that stop a run; saved and loaded as JSONL.
+"""What happened, as plain data: steps with parents, in order; budgets that stop a run; saved, loaded, resumed as JSONL.
 
 Attribute names follow OpenTelemetry's GenAI semantic conventions (gen_ai.*) where they have one; the lab's own
 begin with `llmlab.`. Drawing is other code (`llmlab.show`).
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import hashlib
 import json
 import os
 import re
@@ -27,6 +28,7 @@ Status = Literal["running", "ok", "error", "interrupted"]
 _secrets: set[str] = set()
 _open: contextvars.ContextVar[tuple[tuple[Trace, int], ...]] = contextvars.ContextVar("llmlab_open", default=())
 _entered: contextvars.ContextVar[tuple[Trace, ...]] = contextvars.ContextVar("llmlab_entered", default=())
+_limits: contextvars.ContextVar[tuple[_Scope, ...]] = contextvars.ContextVar("llmlab_limits", default=())
 _numbering = threading.Lock()  # a tool that is no coroutine runs in a thread, and may add steps from there
 
 
@@ -109,20 +111,22 @@ class Totals:
 
 @dataclass
 class Budget:
-    """Limits of a run: model and tool steps, tokens in and out, seconds of wall time, money. None is no limit."""
+    """Limits of a run: model and tool steps, tokens in and out, seconds of wall time, money, and how many spans may
+    stand inside each other. None is no limit."""
 
     steps: int | None = 50
     tokens: int | None = 100_000
     seconds: float | None = 300.0
     money: float | None = None
+    depth: int | None = 12
 
     def check(self, spent: Totals) -> None:
-        """Raises BudgetExceeded if one more step would go over a limit."""
+        """Raises BudgetExceeded if one more model or tool step would go over a limit."""
         used = {
             "steps": (self.steps, spent.model_calls + spent.tool_calls, "{:,} model and tool steps"),
             "tokens": (self.tokens, spent.tokens, "{:,} tokens"),
             "seconds": (self.seconds, spent.seconds, "{:.1f} seconds"),
-            "money": (self.money, spent.cost or 0.0, "{:.4f} in money"),
+            "money": (self.money, spent.cost or 0.0, "{:.6f} in money"),
         }
         for limit, (allowed, so_far, words) in used.items():
             if allowed is not None and so_far >= allowed:
@@ -131,6 +135,26 @@ class Budget:
                     f"The budget allows {words.format(allowed)} and {words.format(so_far)} are used, so the run stops "
                     f"here with its trace kept; raise it with Budget({limit}=…) if the task needs more.",
                 )
+
+    def check_depth(self, spans: int) -> None:
+        """Raises BudgetExceeded if one more span inside the open ones would be too deep."""
+        if self.depth is not None and spans >= self.depth:
+            raise BudgetExceeded(
+                "depth",
+                f"The budget allows {self.depth} spans inside each other and all are open, so the run stops here with "
+                f"its trace kept; raise it with Budget(depth=…) if the task needs more.",
+            )
+
+
+@dataclass
+class _Scope:
+    """A budget over a part of a trace, and what was spent since that part began."""
+
+    trace: Trace
+    budget: Budget
+    begun: float
+    spans: int  # that were open before
+    spent: Totals = field(default_factory=Totals)
 
 
 class Trace:
@@ -141,8 +165,36 @@ class Trace:
         self.steps: list[Step] = []
         self.totals = Totals()
         self._zero = time.perf_counter()
-        if self.path:
-            self.path.write_text(self._header(), encoding="utf-8")
+        self._kept: dict[str, list[Step]] = {}  # finished calls of a run that was broken off, by what was asked
+        self._write(self._header(), "w")
+
+    @classmethod
+    def resume(cls, path: Path | str, name: str, budget: Budget | None = None) -> Trace:
+        """Go on with the run saved at `path`, or begin one there: calls that were finished are not made again.
+
+        Each attempt is appended to the file under a header of its own. Raises LabError for a run of another name.
+        """
+        path = Path(path)
+        if not path.exists() or (path.is_file() and not path.stat().st_size):  # empty: the first line found no room
+            return cls(name, budget, path)
+        attempts, found = _read(path)
+        if found != redact(name):
+            raise LabError(
+                f"{path.name} holds the run {found[:80]!r}, and only that can go on there, but {name[:80]!r} was asked for; "
+                f"choose another file."
+            )
+        trace = cls(name, budget)
+        for steps in attempts:
+            finished: dict[str, list[Step]] = {}
+            for step in steps:
+                if step.status == "ok" and (key := step.get("llmlab.key")):
+                    finished.setdefault(key, []).append(step)
+            for key, same in finished.items():
+                if len(same) > len(trace._kept.get(key, [])):
+                    trace._kept[key] = same
+        trace.path = path
+        trace._write("\n" + trace._header())
+        return trace
 
     def __enter__(self) -> Trace:
         _entered.set((*_entered.get(), self))
@@ -169,6 +221,17 @@ class Trace:
         """The steps of one kind, in order."""
         return [step for step in self.steps if step.kind == kind]
 
+    def part(self, root: int) -> Trace:
+        """The step with this id and all below it, as a trace of its own."""
+        part, inside = Trace(self.steps[root - 1].name), {root}
+        for step in self.steps[root - 1 :]:
+            if step.id == root or step.parent in inside:
+                inside.add(step.id)
+                part.steps.append(step)
+                part._count(step)
+                part._add(step)
+        return part
+
     def children(self, parent: int | None) -> list[Step]:
         """The steps whose parent has this id (None: the outermost)."""
         return [step for step in self.steps if step.parent == parent]
@@ -177,10 +240,15 @@ class Trace:
     def step(self, kind: Kind, name: str, **attributes: Any) -> Iterator[Step]:
         """Record what happens inside the block as one step; calls inside it become its children.
 
-        Model and tool steps ask the budget first and raise BudgetExceeded before they begin.
+        Model and tool steps ask the budget first and raise BudgetExceeded before they begin, spans if they are too deep.
         """
         if kind in ("model", "tool"):
             self.check_budget()
+        if kind == "span":
+            open_spans = self._open_spans()
+            for budget, before in [(self.budget, 0), *((s.budget, s.spans) for s in self._scopes())]:
+                if budget:
+                    budget.check_depth(open_spans - before)
         step = self._begin(kind, name, attributes)
         token = _open.set((*_open.get(), (self, step.id)))
         try:
@@ -206,6 +274,30 @@ class Trace:
         self._finish(step)
         return step
 
+    @contextlib.contextmanager
+    def limit(self, budget: Budget) -> Iterator[Totals]:
+        """Hold what happens inside the block to a budget of its own; the outer ones go on counting."""
+        scope = _Scope(self, budget, self.now(), self._open_spans())
+        token = _limits.set((*_limits.get(), scope))
+        try:
+            yield scope.spent
+        finally:
+            scope.spent.seconds = self.now() - scope.begun
+            _limits.reset(token)
+
+    def kept(self, step: Step, asked: Any) -> Step | None:
+        """The same call of the run that this one goes on with, if it was finished there; it counts as made here."""
+        if not self.path:
+            return None
+        text = json.dumps([step.kind, step.name, plain(asked)], sort_keys=True)
+        key = step.attributes["llmlab.key"] = hashlib.sha256(text.encode()).hexdigest()[:16]
+        if not (same := self._kept.get(key)):
+            return None
+        old = same.pop(0)
+        step.attributes |= {**old.attributes, "llmlab.resumed": True}
+        self.advance_to(step.start + old.seconds)
+        return old
+
     def now(self) -> float:
         """Seconds since the trace began."""
         return time.perf_counter() - self._zero
@@ -219,6 +311,15 @@ class Trace:
         if self.budget:
             self.totals.seconds = self.now()
             self.budget.check(self.totals)
+        for scope in self._scopes():
+            scope.spent.seconds = self.now() - scope.begun
+            scope.budget.check(scope.spent)
+
+    def _scopes(self) -> list[_Scope]:
+        return [scope for scope in _limits.get() if scope.trace is self]
+
+    def _open_spans(self) -> int:
+        return sum(owner is self and self.steps[number - 1].kind == "span" for owner, number in _open.get())
 
     def _begin(self, kind: Kind, name: str, attributes: dict[str, Any]) -> Step:
         # A span of another trace is no parent here, though it may be open around this step.
@@ -234,26 +335,42 @@ class Trace:
         step.end = step.start if step.kind == "event" else self.now()
         step.attributes = plain(step.attributes)
         self._add(step)
-        if self.path:
-            with self.path.open("a", encoding="utf-8", errors="replace") as out:  # a server may send half an emoji
-                out.write(_line(step))
+        self._write(_line(step))
+
+    def _write(self, text: str, mode: str = "a") -> None:
+        if not self.path:
+            return
+        end = None
+        try:
+            with self.path.open(mode, encoding="utf-8", errors="replace") as out:  # a server may send half an emoji
+                end = out.tell()
+                out.write(text)
                 out.flush()
                 os.fsync(out.fileno())
+        except OSError as error:
+            if end is not None:
+                with contextlib.suppress(OSError):
+                    os.truncate(self.path, end)  # no half of a line stands before the next one
+            raise LabError(
+                f"A saved run needs room and the right to write, but {self.path.name} could not be written "
+                f"({error.strerror}); make room or choose another file, and run the cell again: it goes on from there."
+            ) from error
 
     def _count(self, step: Step) -> None:
         # Counted as they begin: calls that run side by side may not go over the budget together.
-        self.totals.steps += 1
-        self.totals.model_calls += step.kind == "model"
-        self.totals.tool_calls += step.kind == "tool"
+        for total in (self.totals, *(scope.spent for scope in self._scopes())):
+            total.steps += 1
+            total.model_calls += step.kind == "model"
+            total.tool_calls += step.kind == "tool"
 
     def _add(self, step: Step) -> None:
-        total = self.totals
-        total.input_tokens += step.get("gen_ai.usage.input_tokens") or 0
-        total.output_tokens += step.get("gen_ai.usage.output_tokens") or 0
-        total.cached_tokens += step.get("gen_ai.usage.cache_read.input_tokens") or 0
-        total.seconds = max(total.seconds, step.end or 0.0)
-        if (cost := step.get("llmlab.cost")) is not None:
-            total.cost = (total.cost or 0.0) + cost
+        self.totals.seconds = max(self.totals.seconds, step.end or 0.0)
+        for total in (self.totals, *(scope.spent for scope in self._scopes())):
+            total.input_tokens += step.get("gen_ai.usage.input_tokens") or 0
+            total.output_tokens += step.get("gen_ai.usage.output_tokens") or 0
+            total.cached_tokens += step.get("gen_ai.usage.cache_read.input_tokens") or 0
+            if (cost := step.get("llmlab.cost")) is not None:
+                total.cost = (total.cost or 0.0) + cost
 
     def _header(self) -> str:
         return json.dumps({"llmlab_trace": 1, "name": redact(self.name)}) + "\n"
@@ -266,26 +383,48 @@ class Trace:
 
     @classmethod
     def load(cls, path: Path | str) -> Trace:
-        """Read a trace that `save` or an autosaving run wrote. Raises LabError for a file that is none."""
-        path = Path(path)
-        try:
-            header, *lines = path.read_text(encoding="utf-8").split("\n")
-            trace = cls(json.loads(header)["name"])
-            trace.steps = sorted((Step(**json.loads(line)) for line in lines if line), key=lambda step: step.id)
-            for step in trace.steps:
-                trace._count(step)
-                trace._add(step)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise LabError(
-                f"Trace.load takes a file that Trace.save wrote, but {path.name} is not one ({_sentence(error)}); "
-                f"check the path."
-            ) from error
+        """Read a trace that `save` or an autosaving run wrote: its last attempt. Raises LabError for any other file."""
+        attempts, name = _read(Path(path))
+        trace = cls(name)
+        trace.steps = attempts[-1]
+        for step in trace.steps:
+            trace._count(step)
+            trace._add(step)
         return trace
 
 
 def current() -> Trace | None:
     """The trace of the innermost `with Trace(...)` block."""
     return _entered.get()[-1] if _entered.get() else None
+
+
+def _read(path: Path) -> tuple[list[list[Step]], str]:
+    """The steps of each attempt, and the name of the run."""
+    attempts: list[list[Step]] = []
+    name, cut = "", False
+    try:
+        for line in filter(None, path.read_text(encoding="utf-8").split("\n")):
+            try:
+                row = json.loads(line)
+            except ValueError:
+                if cut or not attempts:
+                    raise
+                cut = True  # the process ended in the middle of this line
+                continue
+            if "llmlab_trace" in row:
+                attempts, name, cut = [*attempts, []], row["name"], False
+            elif cut:
+                raise ValueError("a line in its middle is broken")
+            else:
+                attempts[-1].append(Step(**row))
+        if not attempts:
+            raise ValueError("it is empty")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, LookupError) as error:
+        raise LabError(
+            f"Trace.load takes a file that Trace.save wrote, but {path.name} is not one ({_sentence(error)}); "
+            f"check the path."
+        ) from error
+    return [sorted(steps, key=lambda step: step.id) for steps in attempts], name
 
 
 def _line(step: Step) -> str:

@@ -1,0 +1,158 @@
+"""What every agent shares: a task goes in, a Run comes out; a budget, a trace, and a saved run that can go on."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from llmlab import trace
+from llmlab.errors import BudgetExceeded, LabError
+from llmlab.model import Model
+from llmlab.process import awake
+from llmlab.tools import Tool
+from llmlab.trace import Budget, Totals, Trace
+
+T = TypeVar("T")
+
+REPEATS = 3  # the same thing asked so many times is a loop
+
+
+@dataclass
+class Run:
+    """One task done by an agent, or as far as it came.
+
+    `stopped` is done, the limit that ended it (steps, tokens, seconds, money, depth, repetition), error or interrupted;
+    `why` says it in a sentence, and `answer` is then the best so far. `notes` is what the agent itself kept: its plan,
+    its drafts, its votes.
+    """
+
+    agent: str
+    task: str
+    trace: Trace
+    part: int = 0  # the step of the trace that is this run; 0 if it did not begin
+    answer: Any = None
+    stopped: str = "running"
+    why: str = ""
+    spent: Totals = field(default_factory=Totals)
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return "" if self.answer is None else str(self.answer)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the agent came to its end by itself."""
+        return self.stopped == "done"
+
+    def calls(self) -> Trace:
+        """The part of the trace that is this run."""
+        return self.trace.part(self.part) if self.part else Trace(self.agent)
+
+    def tree(self) -> Any:
+        """Which call was made inside which."""
+        from llmlab.show import traces
+
+        return traces.tree(self.calls())
+
+    def timeline(self) -> Any:
+        """When each call ran."""
+        from llmlab.show import traces
+
+        return traces.timeline(self.calls())
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        from llmlab.show import runs
+
+        return runs.card(self)._repr_mimebundle_()
+
+
+class Agent:
+    """Base of all agents. A new one says in `work` what it does, with `prompts` beside it."""
+
+    name = "agent"
+    prompts: dict[str, str] = {}
+    budget = Budget()
+
+    def __init__(
+        self,
+        model: Model,
+        tools: Sequence[Tool] = (),
+        *,
+        prompts: dict[str, str] | None = None,
+        budget: Budget | None = None,
+    ):
+        self.model, self.tools = model, list(tools)
+        self.prompts = {**type(self).prompts, **(prompts or {})}
+        self.budget = budget or type(self).budget
+
+    async def run(self, task: str, *, save: Path | str | None = None) -> Run:
+        """Do a task. Whatever stops it, the Run says so and keeps the best answer so far.
+
+        Inside a `with Trace()` block, or as a tool of another agent, its steps go into that trace. With `save`, each
+        finished step is on disk before the next begins; run again with the same file, it goes on from there.
+        """
+        run = Run(self.name, task, Trace(self.name))
+        try:
+            if not isinstance(task, str) or not task.strip():
+                raise LabError(f"An agent takes a task in words, but got {task!r}; say what it has to do.")
+            if save:
+                run.trace = Trace.resume(save, f"{self.name}: {task}")
+            into = run.trace = run.trace if save else trace.current() or run.trace
+            with awake(), into, into.limit(self.budget) as run.spent, into.span(self.name, task=task) as span:
+                try:
+                    await self.work(run)
+                finally:
+                    run.part = span.id
+            run.stopped = "done"
+        except BudgetExceeded as limit:
+            run.stopped, run.why = limit.limit, str(limit)
+        except LabError as error:
+            run.stopped, run.why = "error", str(error)
+        except (asyncio.CancelledError, KeyboardInterrupt) as stopped:
+            run.stopped = "interrupted"
+            said = "Interrupted: the run was stopped. With save=… it goes on where it was; without, it begins anew."
+            stopped._render_traceback_ = lambda: [said]  # type: ignore[union-attr]  # IPython shows it, not the stack
+            raise
+        return run
+
+    async def work(self, run: Run) -> None:
+        """Do `run.task`; set `run.answer` each time there is a better one."""
+        raise NotImplementedError
+
+    def prompt(self, name: str, **values: Any) -> str:
+        """One of the agent's prompts, with its {places} filled in."""
+        # In one pass: braces in a task or in what a model said are text, and no places.
+        return re.sub(r"\{(\w+)\}", lambda place: str(values.get(place[1], place[0])), self.prompts[name])
+
+
+async def together(*works: Coroutine[Any, Any, T]) -> list[T]:
+    """Do all side by side. The first that fails ends the others: none is left behind to go on and cost."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class Repetition:
+    """Stops a run that asks the same thing again and again."""
+
+    def __init__(self, allowed: int = REPEATS):
+        self.allowed, self._seen = allowed, dict[str, int]()
+
+    def check(self, thing: str) -> None:
+        """Raises BudgetExceeded when a thing comes once too often."""
+        self._seen[thing] = self._seen.get(thing, 0) + 1
+        if self._seen[thing] >= self.allowed:
+            short = thing if len(thing) <= 80 else thing[:79] + "…"
+            raise BudgetExceeded(
+                "repetition",
+                f"A run may do the same thing {self.allowed - 1} times, but it came {self._seen[thing]} times to "
+                f"{short}, so it stops here with its trace kept; reword the task or the tools.",
+            )

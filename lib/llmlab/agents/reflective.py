@@ -1,0 +1,94 @@
+"""Draft, score, advise, revise: a model that mends its own text while it runs (Self-Refine, Madaan and others,
+arXiv:2303.17651; Reflexion, Shinn and others, arXiv:2303.11366)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from llmlab.agents.base import Agent, Run
+from llmlab.model import Model
+
+
+class Verdict(BaseModel, extra="forbid"):
+    """What a judge says about a text and a criterion; the score goes from 0 to 10."""
+
+    meets: bool
+    score: int = Field(ge=0, le=10)
+    advice: str
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """What a text has to meet. A `check` by program returns advice, or "" if the text is good; without one, the judge
+    is asked."""
+
+    text: str
+    check: Callable[[str], str] | None = None
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A text, how many criteria it meets, and the advice for the next one."""
+
+    text: str
+    met: int
+    advice: str
+
+
+class Reflective(Agent):
+    """Writes, judges, revises, for at most `rounds` revisions; the best draft is the answer, not the last."""
+
+    name = "reflective"
+    prompts = {
+        "draft": "{task}",
+        "judge": "Text: {text}\nCriterion: {criterion}\nVerdict as JSON (meets, score, advice).",
+        "revise": "Revise the text by this advice: {advice}\n\n{text}",
+    }
+
+    def __init__(
+        self,
+        model: Model,
+        criteria: Sequence[Criterion],
+        *,
+        judge: Model | None = None,
+        rounds: int = 3,
+        **options: Any,
+    ):
+        super().__init__(model, **options)
+        self.criteria, self.judge, self.rounds = list(criteria), judge or model, rounds
+
+    async def work(self, run: Run) -> None:
+        """Draft, then judge and revise, round by round."""
+        drafts: list[Draft] = run.notes.setdefault("drafts", [])
+        ask = self.prompt("draft", task=run.task)
+        for round in range(self.rounds + 1):
+            with run.trace.span(f"round {round}"):
+                text = (await self.model.chat(ask)).text
+                run.answer = run.answer or text
+                drafts.append(await self.score(text))
+            run.answer = max(drafts, key=lambda d: d.met).text
+            if self.done(drafts):
+                return
+            ask = self.prompt("revise", advice=drafts[-1].advice, text=text)
+
+    def done(self, drafts: Sequence[Draft]) -> bool:
+        """Whether to stop before the rounds are used up: nothing is left to advise."""
+        return not drafts[-1].advice
+
+    async def score(self, text: str) -> Draft:
+        """How many criteria a text meets, and the first advice on the others."""
+        advice = [await self.advice(text, criterion) for criterion in self.criteria]
+        wrong = [said for said in advice if said]
+        return Draft(text, len(advice) - len(wrong), wrong[0] if wrong else "")
+
+    async def advice(self, text: str, criterion: Criterion) -> str:
+        """What to change so that the text meets a criterion; "" if it does."""
+        if criterion.check:
+            return criterion.check(text)
+        ask = self.prompt("judge", text=text, criterion=criterion.text)
+        verdict = (await self.judge.chat(ask, schema=Verdict)).parse(Verdict)
+        return "" if verdict.meets else verdict.advice or criterion.text

@@ -1,0 +1,29 @@
+"""The agent loop: observe, decide, act, until the model answers in words (ReAct, Yao and others, arXiv:2210.03629)."""
+
+from __future__ import annotations
+
+from llmlab.agents.base import Agent, Repetition, Run
+from llmlab.model import Message
+from llmlab.tools import call_all
+
+
+class ToolLoop(Agent):
+    """The model chooses a tool, sees what came back, and chooses again."""
+
+    name = "tool loop"
+    prompts = {"system": "", "task": "{task}"}
+
+    async def work(self, run: Run) -> None:
+        """Observe, decide, act."""
+        seen: list[Message] = []
+        if self.prompts["system"]:
+            seen.append({"role": "system", "content": self.prompts["system"]})
+        seen.append({"role": "user", "content": self.prompt("task", task=run.task)})
+        loop = Repetition()
+        while True:
+            decided = await self.model.chat(seen, tools=self.tools or None)
+            run.answer = decided.text or run.answer
+            if not decided.tool_calls:
+                return
+            loop.check(", ".join(f"{call.name}({call.arguments})" for call in decided.tool_calls))
+            seen += [decided.message, *await call_all(decided.tool_calls, self.tools)]

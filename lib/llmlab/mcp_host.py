@@ -1,0 +1,295 @@
+"""A host: several MCP servers at once, and what they offer as tools, resources and prompts for a model.
+
+    host = await Host.open({"orders": [sys.executable, "-m", "llmlab.servers.orders"], "docs": "http://…/mcp"})
+    reply = await model.chat(question, tools=host.tools())
+    await host.close()  # in a later cell; or: async with await Host.open(…) as host
+
+What a person has to approve is decided here, and not by the model: what it reads may talk it into anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import json
+import math
+import weakref
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+
+from llmlab import mcp_content, trace
+from llmlab.errors import ServerError, ToolError
+from llmlab.mcp_content import Content
+from llmlab.mcp_offers import Offer, Prompt, Resource, names
+from llmlab.mcp_servers import Server
+from llmlab.mcp_targets import targets
+from llmlab.model import Message
+from llmlab.show.view import View, table_of
+from llmlab.tools import Tool
+
+SECONDS = 30.0  # for one call
+STARTS = 60.0  # seconds; npx and uvx fetch a package first
+LIMIT = 20_000  # characters of one result
+
+Approve = Callable[[str, Offer, dict[str, Any] | None], bool | Awaitable[bool]]
+Ask = Callable[[Offer, dict[str, Any]], bool]
+
+
+@dataclass(frozen=True)
+class ServerTool(Tool):
+    """A tool whose server checks the arguments, and whose host keeps the time: a person may think longer."""
+
+    timeout: float = math.inf
+    offer: Offer = field(kw_only=True)
+
+    async def _run(self, arguments: str | dict[str, Any]) -> Any:
+        if isinstance(arguments, str):
+            text = arguments
+            try:
+                arguments = json.loads(text or "{}")
+            except ValueError:
+                raise ToolError(f"{self.name} takes its arguments as JSON, but got {text[:80]!r}") from None
+        if not isinstance(arguments, dict):
+            raise ToolError(f"{self.name} takes a JSON object, but got {type(arguments).__name__}")
+        return await self.function(arguments)
+
+
+def unless_it_only_reads(offer: Offer, arguments: dict[str, Any]) -> bool:
+    """The rule for `ask` where none is given: ask before each call of a tool that is not marked as reading only."""
+    return not offer.reads_only
+
+
+class Host:
+    """Servers that are open together; made by `Host.open`."""
+
+    def __init__(self, servers: dict[str, Server], approve: Approve | None, ask: Ask, limit: int, into: trace.Trace):
+        self.servers, self.trace = servers, into
+        self.approved: dict[str, Offer] = {}  # "server.tool" -> the tool as it was when it was accepted
+        self._approve, self._ask, self._limit = approve, ask, limit
+        # A cell that runs again drops the host of its first run.
+        weakref.finalize(self, _stop, list(servers.values()), asyncio.get_running_loop()).atexit = False
+
+    @classmethod
+    async def open(
+        cls,
+        servers: Mapping[str, Any] | str | Path,
+        *,
+        mode: str = "auto",
+        approve: Approve | None = None,
+        ask: Ask | Collection[str] = unless_it_only_reads,
+        approved: Mapping[str, Offer] | None = None,
+        seconds: float | Mapping[str, float] = SECONDS,
+        starts: float = STARTS,
+        limit: int = LIMIT,
+        http: bool = False,
+        elicit: Callable[..., Any] | None = None,
+    ) -> Host:
+        """Start or reach all servers side by side, and read what they offer. Raises ServerError.
+
+        `servers`: a name for each MCPServer, function or list of functions, command, address, or entry of an mcp.json;
+        or the path of an mcp.json. `mode`: "auto", "legacy" (the handshake), or a version such as "2026-07-28".
+        `approve(server, offer, arguments)` says yes or no to a call, or (arguments: None) to a new or changed
+        description; without it, all that needs approval is declined. `ask(offer, arguments)` tells which calls need it;
+        or give the tools that need none, as "server.tool". Descriptions count as approved as they are when the host
+        opens, or as another host's `approved` has them. `seconds`: for a call, also as {server: seconds}; `starts`:
+        seconds to start in; `limit`: characters of a result. `http`: record HTTP headers, too.
+        `elicit(server, question, schema)` answers what a server asks the person, with a dict or None.
+        """
+        if mode not in (modes := ("auto", "legacy", *MODERN_PROTOCOL_VERSIONS)):
+            raise ServerError(
+                "", f"The mode of a host is one of {', '.join(modes)}, but {mode} came; choose one of them."
+            )
+        into = trace.Trace("MCP host")
+        opened = {
+            name: Server(name, target, into, mode, _seconds(seconds, name), starts, http, elicit)
+            for name, target in targets(servers).items()
+        }
+        # With the first result that it checks, the SDK would import this for a second or more, and all would stand.
+        checker = asyncio.create_task(asyncio.to_thread(importlib.import_module, "jsonschema"))
+        done = await asyncio.gather(*(server.open() for server in opened.values()), return_exceptions=True)
+        await checker
+        host = cls(opened, approve, ask if callable(ask) else _all_but(ask), limit, into)
+        for error in done:
+            if error:
+                await host.close()
+                raise error
+        host.approved = {str(offer): (approved or {}).get(str(offer), offer) for offer in host._offers()}
+        return host
+
+    async def close(self) -> None:
+        """Close all connections and end the processes."""
+        await asyncio.gather(*(server.close() for server in self.servers.values()))
+
+    async def __aenter__(self) -> Host:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.close()
+
+    def tools(self) -> list[ServerTool]:
+        """The tools for a model, as they were described when they were approved."""
+        offered = {str(offer) for offer in self._offers()}
+        offers = [offer for key, offer in self.approved.items() if key in offered]
+        called = names([(offer.server, offer.name) for offer in offers])
+        return [self._tool(name, offer) for name, offer in zip(called, offers, strict=True)]
+
+    def changes(self) -> list[Offer]:
+        """The tools that are new, or are described differently than what was approved; no model sees them yet."""
+        return [changed for offer in self._offers() if (changed := self._changed(offer))]
+
+    async def review(self) -> list[Offer]:
+        """Ask about each of the changes; returns those that were approved."""
+        return [offer for offer in self.changes() if await self._agreed(offer, None)]
+
+    async def call(self, server: str, tool: str, arguments: dict[str, Any] | None = None) -> Content:
+        """Call a tool. Raises ToolError where it is declined or fails, ServerError where its server does."""
+        given, connection = arguments or {}, self._server(server)
+        await connection.refresh()
+        await self._permit(server, tool, given)
+        result = await connection.ask(f"the call of {tool}", lambda client: client.call_tool(tool, given))
+        content = mcp_content.of_call(result, self._limit)
+        if result.is_error:
+            raise ToolError(content)
+        return content
+
+    def resources(self) -> list[Resource]:
+        """What can be read; templates last."""
+        plain = [
+            Resource(name, str(r.uri), r.name, r.description or "", r.mime_type or "")
+            for name, server in self.servers.items()
+            for r in server.resources
+        ]
+        templates = [
+            Resource(name, t.uri_template, t.name, t.description or "", t.mime_type or "", template=True)
+            for name, server in self.servers.items()
+            for t in server.templates
+        ]
+        return plain + templates
+
+    async def read(self, uri: str, server: str | None = None) -> Content:
+        """Read a resource, from the server that offers it or the one that is named."""
+        found = [server] if server else [resource.server for resource in self.resources() if resource.fits(uri)]
+        if not found:
+            raise self._unknown("resources", uri, (resource.uri for resource in self.resources()))
+        connection = self._server(found[0])
+        result = await connection.ask(f"reading {uri}", lambda client: client.read_resource(uri))
+        return mcp_content.of_read(result, self._limit)
+
+    def prompts(self) -> list[Prompt]:
+        """The prompts that servers keep."""
+        return [
+            Prompt(server, name, kept.description or "", {a.name: bool(a.required) for a in kept.arguments or []})
+            for name, (server, kept) in self._prompts().items()
+        ]
+
+    async def prompt(self, name: str, /, **arguments: str) -> list[Message]:
+        """A prompt with its arguments filled in, as the messages of a chat."""
+        kept = self._prompts()
+        if name not in kept:
+            raise self._unknown("prompts", name, kept)
+        server, own = kept[name][0], kept[name][1].name
+        given = {key: str(value) for key, value in arguments.items()}
+        result = await self._server(server).ask(f"the prompt {own}", lambda client: client.get_prompt(own, given))
+        return mcp_content.of_prompt(result, self._limit)
+
+    def stderr(self, server: str) -> View:
+        """The last that a server's process wrote beside the protocol: warnings, errors."""
+        text = self._server(server).stderr or "(nothing)"
+        return View(f"<pre>{escape(text)}</pre>", text)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        rows = []
+        for name, server in self.servers.items():
+            era = "modern" if server.protocol in MODERN_PROTOCOL_VERSIONS else "handshake"
+            counts = [len(server.tools), len(server.resources) + len(server.templates), len(server.prompts)]
+            state = "open" if server.is_open else "closed"
+            rows.append([name, server.transport, f"{server.protocol} ({era})", *counts, state])
+        head = ["server", "over", "protocol", "tools", "resources", "prompts", "state"]
+        return table_of(head, rows)._repr_mimebundle_()
+
+    def _server(self, name: str) -> Server:
+        if name not in self.servers:
+            raise self._unknown("servers", name, self.servers)
+        return self.servers[name]
+
+    def _unknown(self, kind: str, asked: str, there: Iterable[str]) -> ServerError:
+        listed = ", ".join(list(there)[:20]) or "none"
+        return ServerError("", f"This host's {kind} are {listed}, but {asked} was asked for; choose one of them.")
+
+    def _prompts(self) -> dict[str, tuple[str, Any]]:
+        kept = [(name, prompt) for name, server in self.servers.items() for prompt in server.prompts]
+        return dict(zip(names([(server, prompt.name) for server, prompt in kept]), kept, strict=True))
+
+    def _offers(self) -> list[Offer]:
+        return [Offer.of(name, tool) for name, server in self.servers.items() for tool in server.tools]
+
+    def _offer(self, server: str, tool: str) -> Offer:
+        for offer in self._offers():
+            if (offer.server, offer.name) == (server, tool):
+                return offer
+        raise ToolError(f"server {server} offers no tool {tool} any more")
+
+    def _changed(self, offer: Offer) -> Offer | None:
+        known = self.approved.get(str(offer))
+        same = known is not None and known.fingerprint == offer.fingerprint
+        return None if same else replace(offer, before=known)
+
+    def _tool(self, name: str, offer: Offer) -> ServerTool:
+        async def call(arguments: dict[str, Any]) -> Content:
+            try:
+                return await self.call(offer.server, offer.name, arguments)
+            except ServerError as error:
+                raise ToolError(str(error)) from error  # for the model to read
+
+        return ServerTool(name, offer.description, offer.parameters, call, offer=offer)
+
+    async def _permit(self, server: str, tool: str, arguments: dict[str, Any]) -> None:
+        """Ask a person where the rule or a changed description says so. Raises ToolError, for the model, if declined."""
+        offer = self._offer(server, tool)
+        changed = self._changed(offer)
+        if not changed and not self._ask(offer, arguments):
+            return
+        if not await self._agreed(changed or offer, arguments):
+            if self._approve is None:
+                raise ToolError(f"a person has to approve this call of {tool}, but this host has nobody to ask")
+            raise ToolError(f"the person declined this call of {tool}; do not try it again, and tell what was not done")
+        if self._offer(server, tool).fingerprint != offer.fingerprint:
+            raise ToolError(f"server {server} changed {tool} while the person was asked, so it was not called")
+
+    async def _agreed(self, offer: Offer, arguments: dict[str, Any] | None) -> bool:
+        answer: Any = self._approve(offer.server, offer, arguments) if self._approve else False
+        agreed = (await answer if isinstance(answer, Awaitable) else answer) is True
+        (trace.current() or self.trace).event(
+            "approved" if agreed else "declined",
+            **{
+                "gen_ai.tool.name": offer.name,
+                "gen_ai.tool.call.arguments": arguments,
+                "llmlab.server": offer.server,
+                "llmlab.description": offer.description,
+                "llmlab.before": offer.before.description if offer.before else None,
+                "llmlab.fingerprint": offer.fingerprint,
+            },
+        )
+        if agreed:
+            self.approved[str(offer)] = replace(offer, before=None)
+        return agreed
+
+
+def _seconds(given: float | Mapping[str, float], server: str) -> float:
+    return given.get(server, SECONDS) if isinstance(given, Mapping) else given
+
+
+def _all_but(allowed: Collection[str]) -> Ask:
+    return lambda offer, arguments: str(offer) not in allowed
+
+
+def _stop(servers: list[Server], loop: asyncio.AbstractEventLoop) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop has ended, and the connections with it
+        for server in servers:
+            loop.call_soon_threadsafe(server.stop)

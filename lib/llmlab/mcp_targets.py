@@ -1,0 +1,163 @@
+"""What a host is told of a server (functions, a command, an address, an mcp.json), and the transport that reaches it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shlex
+import shutil
+import sys
+import threading
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx2
+from mcp import StdioServerParameters
+from mcp.client._memory import InMemoryTransport
+from mcp.client.stdio import stdio_client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.server import MCPServer
+
+from llmlab import trace
+from llmlab.errors import ServerError
+from llmlab.wiretap import is_secret
+
+STDERR = 20_000  # characters that are kept
+CONNECT = 30.0  # seconds
+_GUARD = Path(__file__).with_name("mcp_guard.py")
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A server behind an address."""
+
+    url: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+Target = MCPServer | StdioServerParameters | Remote
+
+
+def targets(servers: Mapping[str, Any] | str | Path) -> dict[str, Target]:
+    """The servers of a host, by name: from objects, functions, commands, addresses, or an mcp.json (or its path)."""
+    found: Any = servers
+    if isinstance(servers, str | Path):
+        try:
+            found = json.loads(Path(servers).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ServerError(
+                "", f"A host takes the path of an mcp.json, but {servers} cannot be read ({error}); check the path."
+            ) from error
+        if not isinstance(found, Mapping) or "mcpServers" not in found:
+            raise ServerError(
+                "", 'An mcp.json is {"mcpServers": {name: …}}, but this file holds something else; look into it.'
+            )
+    if isinstance(found.get("mcpServers"), Mapping):
+        found = found["mcpServers"]
+    return {name: _target(name, value) for name, value in found.items()}
+
+
+def _target(name: str, value: Any) -> Target:
+    if isinstance(value, MCPServer | StdioServerParameters):
+        return value
+    if isinstance(value, Mapping) and "url" in value:
+        return _remote(value["url"], dict(value.get("headers") or {}))
+    if isinstance(value, Mapping) and "command" in value:
+        return _process([value["command"], *value.get("args", [])], value.get("env"), value.get("cwd"))
+    if isinstance(value, str) and value.startswith(("http://", "https://")):
+        return _remote(value, {})
+    parts: Any = shlex.split(value, posix=os.name == "posix") if isinstance(value, str) else value
+    parts = [parts] if callable(parts) else parts
+    if isinstance(parts, Sequence) and parts and all(isinstance(part, str) for part in parts):
+        return _process(list(parts))
+    if isinstance(parts, Sequence) and parts and all(callable(part) for part in parts):
+        made = MCPServer(name, log_level="WARNING")  # its default would fill the cells
+        for function in parts:
+            made.add_tool(function)
+        return made
+    raise ServerError(
+        name,
+        f"A server is an MCPServer, functions, a command, an address, or an entry of an mcp.json, but {name} is of type "
+        f"{type(value).__name__}; give one of these.",
+    )
+
+
+def _remote(url: str, headers: dict[str, str]) -> Remote:
+    parts = urlsplit(url)
+    for name, value in [*parse_qsl(parts.query), *headers.items(), ("password", parts.password or "")]:
+        _hide(name, value)
+    return Remote(url, headers)
+
+
+def _process(command: list[str], env: dict[str, str] | None = None, cwd: str | None = None) -> StdioServerParameters:
+    for name, value in (env or {}).items():
+        _hide(name, value)
+    return StdioServerParameters(command=command[0], args=command[1:], env=env, cwd=cwd)
+
+
+def _hide(name: str, value: str) -> None:
+    if is_secret(name):
+        trace.hide(value)
+        trace.hide(value.rpartition(" ")[2])  # the key of "Bearer KEY"
+
+
+class Stderr:
+    """The last that a process writes beside the protocol. A pipe and a thread: nothing stays on the disk."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self._thread: threading.Thread | None = None
+
+    def begin(self) -> int:
+        """The descriptor for the process, to be closed here once it is started."""
+        read, write = os.pipe()
+        self._thread = threading.Thread(target=self._read, args=(read,), daemon=True)
+        self._thread.start()
+        return write
+
+    def _read(self, descriptor: int) -> None:
+        with os.fdopen(descriptor, "rb", buffering=0) as pipe:
+            while piece := pipe.read(65536):
+                self.text = (self.text + piece.decode(errors="replace"))[-STDERR:]
+
+    async def ended(self) -> None:
+        """Wait until all is read of a process that has ended; not long, for a child of it may live on."""
+        if self._thread:
+            await asyncio.to_thread(self._thread.join, 1.0)
+
+
+def transport(target: Target, stderr: Stderr, hooks: dict[str, list[Any]]) -> AbstractAsyncContextManager[Any]:
+    """How the SDK reaches a server; `hooks` are an HTTP client's event hooks."""
+    if isinstance(target, MCPServer):
+        return InMemoryTransport(target)
+    return _over_http(target, hooks) if isinstance(target, Remote) else _over_stdio(target, stderr)
+
+
+@contextlib.asynccontextmanager
+async def _over_stdio(given: StdioServerParameters, stderr: Stderr) -> AsyncIterator[Any]:
+    if not given.cwd and not shutil.which(given.command, path=(given.env or {}).get("PATH")):
+        raise FileNotFoundError(f"there is no program {given.command}")
+    if os.name == "posix":
+        guarded = ["-I", "-S", str(_GUARD), str(os.getpid()), given.command, *given.args]
+        given = given.model_copy(update={"command": sys.executable, "args": guarded})
+    # A pipe of our own, because a kernel's sys.stderr may have no descriptor.
+    with os.fdopen(stderr.begin(), "w") as file:
+        async with stdio_client(given, errlog=file) as streams:
+            file.close()  # the process has its own
+            yield streams
+
+
+@contextlib.asynccontextmanager
+async def _over_http(remote: Remote, hooks: dict[str, list[Any]]) -> AsyncIterator[Any]:
+    timeout = httpx2.Timeout(CONNECT, read=None)  # how long a call may take, the host decides
+    async with (
+        httpx2.AsyncClient(headers=remote.headers, timeout=timeout, event_hooks=hooks) as client,
+        streamable_http_client(remote.url, http_client=client) as streams,
+    ):
+        yield streams

@@ -1,0 +1,182 @@
+"""Experiments: tasks with known answers, agents that try them, and what it took, as rows that a table can be made of.
+
+A chapter runs a few tasks live; `llmlab measure 06` runs all of them and keeps the rows in data/measured/, with the
+model, its adapter, the date and the class of machine.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import platform
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import fmean
+from types import ModuleType
+from typing import Any
+
+from llmlab import settings
+from llmlab.agents import Agent, Run
+from llmlab.errors import LabError
+from llmlab.evaluate import interval, share
+from llmlab.model import Model
+from llmlab.show.view import View, table_of
+
+EXPERIMENTS = settings.DATA / "experiments"
+MEASURED = settings.DATA / "measured"
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One thing to do whose result a program can check; `about` sorts it (its kind, its size)."""
+
+    id: str
+    text: str
+    right: Callable[[Run], bool]
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Measured:
+    """The rows of an experiment, one a task and variant, and what they were made with."""
+
+    rows: list[Row]
+    about: dict[str, Any] = field(default_factory=dict)
+
+    def by(self, *columns: str) -> dict[tuple[Any, ...], list[Row]]:
+        """The rows in groups, in the order in which the groups first come."""
+        groups: dict[tuple[Any, ...], list[Row]] = {}
+        for row in self.rows:
+            groups.setdefault(tuple(row.get(c) for c in columns), []).append(row)
+        return groups
+
+    def table(self, *columns: str, means: Sequence[str] = ("calls", "tokens", "seconds")) -> View:
+        """Counts with 95 % intervals for each group, and the means of some columns."""
+        rows = [
+            [*group, share(sum(r["right"] for r in same), len(same)), *(_mean(same, m) for m in means)]
+            for group, same in self.by(*columns).items()
+        ]
+        return table_of([*columns, "right (95 %)", *(f"{m} each" for m in means)], rows, self.label)
+
+    def rate(self, **wanted: Any) -> tuple[int, int]:
+        """Right answers and tries among the rows with these values."""
+        same = [r for r in self.rows if all(r.get(k) == v for k, v in wanted.items())]
+        return sum(r["right"] for r in same), len(same)
+
+    def interval(self, **wanted: Any) -> tuple[float, float]:
+        """The 95 % interval of the rate among the rows with these values."""
+        return interval(*self.rate(**wanted))
+
+    @property
+    def label(self) -> str:
+        """Model, adapter, date and machine in a line."""
+        adapter = self.about.get("adapter")
+        parts = [self.about.get("model"), f"adapter {adapter}" if adapter else "", self.about.get("date")]
+        return ", ".join(str(p) for p in [*parts, self.about.get("machine")] if p)
+
+    def save(self, chapter: str, folder: Path = MEASURED) -> Path:
+        """Keep it as JSON, one file for a chapter and model."""
+        folder.mkdir(parents=True, exist_ok=True)
+        name = re.sub(r"[^A-Za-z0-9.]+", "-", str(self.about.get("model", "model"))).strip("-")
+        if self.about.get("adapter") == "none":
+            name += "-without-adapter"
+        file = folder / f"{chapter}-{name}.json"
+        lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in self.rows)
+        about = json.dumps(self.about, ensure_ascii=False)
+        file.write_text(f'{{"about": {about},\n"rows": [\n{lines}\n]}}\n', encoding="utf-8")
+        return file
+
+    @classmethod
+    def load(cls, file: Path) -> Measured:
+        """Read a file that `save` wrote. Raises LabError for any other."""
+        try:
+            data = json.loads(file.read_text(encoding="utf-8"))
+            return cls(data["rows"], data["about"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise LabError(
+                f"A measurement is a file that `llmlab measure` wrote, but {file.name} is not one "
+                f"({type(error).__name__}); run `llmlab measure` anew."
+            ) from error
+
+
+async def compare(
+    model: Model,
+    variants: Mapping[str, Agent],
+    tasks: Iterable[Task],
+    told: Callable[[Row], None] | None = None,
+) -> Measured:
+    """Let every variant try every task; a run that stops early is wrong, and its reason is kept."""
+    rows = []
+    for task in tasks:
+        for name, agent in variants.items():
+            run = await agent.run(task.text)
+            row = {"variant": name, "task": task.id, **task.about, "right": run.ok and task.right(run), **cost_of(run)}
+            rows.append(row)
+            if told:
+                told(row)
+    return Measured(rows, made_with(model))
+
+
+def cost_of(run: Run) -> Row:
+    """What a run took, for a row: how it stopped, calls, tokens, seconds, money, and its answer cut short."""
+    spent = run.spent
+    return {
+        "stopped": run.stopped,
+        "calls": spent.model_calls,
+        "tool calls": spent.tool_calls,
+        "input": spent.input_tokens,
+        "output": spent.output_tokens,
+        "tokens": spent.tokens,
+        "seconds": round(spent.seconds, 2),
+        "cost": spent.cost,
+        "answer": str(run)[:200],
+    }
+
+
+def made_with(model: Model) -> dict[str, Any]:
+    """Model, source, adapter, date and class of machine: no names of people or machines."""
+    recorded = model.provenance.get("llmlab.recorded")  # a replay has to say the same on every day and machine
+    return {
+        "model": model.name,
+        "source": model.source,
+        "adapter": model.provenance.get("llmlab.adapter.sha256"),
+        "date": recorded or datetime.now(UTC).date().isoformat(),
+        "machine": None if recorded else f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
+    }
+
+
+def kept(chapter: str, folder: Path = MEASURED) -> list[Measured]:
+    """The full measurements of a chapter, one a model."""
+    return [Measured.load(file) for file in sorted(folder.glob(f"{chapter}-*.json"))]
+
+
+def pieces(chapter: str) -> ModuleType:
+    """The module data/experiments/chNN.py: tasks, agents, and the function `full`. Raises LabError if there is none."""
+    file = EXPERIMENTS / f"ch{chapter}.py"
+    if not file.is_file():
+        there = ", ".join(sorted(f.stem.removeprefix("ch") for f in EXPERIMENTS.glob("ch*.py")))
+        raise LabError(f"Chapters with an experiment are {there or 'none'}, but {chapter!r} was asked for; choose one.")
+    spec = importlib.util.spec_from_file_location(f"llmlab_experiment_{chapter}", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up there
+    spec.loader.exec_module(module)
+    return module
+
+
+async def experiment(chapter: str, model: Model, told: Callable[[Row], None] | None = None) -> Measured:
+    """Run the full experiment of a chapter: the function `full` of data/experiments/chNN.py."""
+    measured: Measured = await pieces(chapter).full(model, told)
+    return measured
+
+
+def _mean(rows: Sequence[Row], column: str) -> float | str:
+    values = [row[column] for row in rows if row.get(column) is not None]
+    return round(fmean(values), 1) if values else ""

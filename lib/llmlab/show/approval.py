@@ -1,0 +1,74 @@
+"""Asking a person before a tool changes something: two buttons, which a cell awaits."""
+
+from __future__ import annotations
+
+import asyncio
+from html import escape
+from typing import Any
+
+from llmlab.mcp_offers import Offer
+from llmlab.show import widgets
+from llmlab.show.view import COLOURS, View, pretty
+
+SECONDS = 300.0
+
+
+class Approval:
+    """For `Host.open(…, approve=Approval())`: shows each call and waits for a click. No answer in time is a no."""
+
+    def __init__(self, seconds: float = SECONDS):
+        self.seconds = seconds
+
+    async def __call__(self, server: str, offer: Offer, arguments: dict[str, Any] | None) -> bool:
+        """Whether the person pressed Approve."""
+        import ipywidgets
+        from IPython import get_ipython
+        from IPython.display import display
+
+        asked = question(offer, arguments)
+        if getattr(get_ipython(), "kernel", None) is None:
+            print(f"{asked.text}\nDeclined: only a running notebook can ask.")
+            return False
+        answered: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        yes = ipywidgets.Button(description="Approve", button_style="primary")
+        no = ipywidgets.Button(description="Decline")
+        buttons = ipywidgets.HBox([yes, no])
+        box = ipywidgets.VBox([ipywidgets.HTML(asked.html), buttons])
+
+        def answer(button: Any, agreed: bool) -> None:
+            async def work() -> None:
+                if not answered.done():
+                    answered.set_result(agreed)
+
+            widgets.on_click(button, work)
+
+        answer(yes, True)
+        answer(no, False)
+        display(widgets.Panel(box, asked))
+        said = "Not answered."
+        try:
+            async with asyncio.timeout(self.seconds):
+                agreed = await answered
+            said = "Approved." if agreed else "Declined."
+        except TimeoutError:
+            agreed, said = False, f"Not answered in {self.seconds:g} seconds, so declined."
+        finally:  # an interrupt, too
+            box.children = [box.children[0], ipywidgets.HTML(f"<b>{said}</b>")]
+        return agreed
+
+
+def question(offer: Offer, arguments: dict[str, Any] | None) -> View:
+    """What the person is asked: the call, and the description where it is not the one that was approved."""
+    lines = [("May this tool be called?" if arguments is not None else "May this tool be offered to the model?", "b")]
+    lines.append((str(offer) + ("" if arguments is None else f" {pretty(arguments)}"), "pre"))
+    if arguments is None or offer.before:
+        lines += [("It says:", "span"), (offer.description, "pre")]
+    if offer.before:
+        lines += [("When it was approved, it said:", "span"), (offer.before.description, "pre")]
+        if offer.before.description == offer.description:
+            lines.append(("Its parameters, results or annotations have changed.", "span"))
+    inner = "".join(
+        f"<{tag}{' style=white-space:pre-wrap' if tag == 'pre' else ''}>{escape(text)}</{tag}>" for text, tag in lines
+    )
+    html = f"<div style='border-left:3px solid {COLOURS['person']};padding-left:8px'>{inner}</div>"
+    return View(html, "\n".join(text for text, _ in lines))

@@ -1,0 +1,86 @@
+"""Drafts, judges, revisions: the best draft is the answer, not the last."""
+
+import json
+
+import pytest
+
+from llmlab import Budget
+from llmlab.agents import Criterion, Reflective
+from scripted import Script
+
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
+
+
+def has(word: str) -> Criterion:
+    return Criterion(f"It has {word}.", lambda text: "" if word in text else f"add {word}")
+
+
+def verdict(meets: bool, advice: str = "") -> str:
+    return json.dumps({"meets": meets, "score": 5, "advice": advice})
+
+
+async def test_a_draft_that_meets_everything_is_the_answer_at_once() -> None:
+    script = Script("a b")
+    run = await Reflective(script.model, [has("a"), has("b")]).run("Write.")
+    assert (run.stopped, run.answer, len(script.asked)) == ("done", "a b", 1)
+
+
+async def test_it_revises_by_the_first_advice_until_nothing_is_left_to_advise() -> None:
+    script = Script("x", "x a", "x a b")
+    run = await Reflective(script.model, [has("a"), has("b")]).run("Write.")
+    assert (run.answer, [draft.met for draft in run.notes["drafts"]]) == ("x a b", [0, 1, 2])
+    assert script.said[1:] == [
+        "Revise the text by this advice: add a\n\nx",
+        "Revise the text by this advice: add b\n\nx a",
+    ]
+
+
+async def test_a_revision_that_is_worse_does_not_replace_the_better_draft() -> None:
+    script = Script("a", "x", "y")
+    run = await Reflective(script.model, [has("a"), has("b")], rounds=2).run("Write.")
+    assert (run.stopped, run.answer) == ("done", "a")
+    assert [(draft.text, draft.met) for draft in run.notes["drafts"]] == [("a", 1), ("x", 0), ("y", 0)]
+
+
+@pytest.mark.parametrize("rounds", [0, 1, 3])
+async def test_it_revises_no_more_often_than_allowed(rounds: int) -> None:
+    script = Script("x")
+    run = await Reflective(script.model, [has("a")], rounds=rounds).run("Write.")
+    assert (run.stopped, run.answer, len(script.asked)) == ("done", "x", 1 + rounds)
+
+
+async def test_a_criterion_in_words_is_judged_by_the_judge() -> None:
+    writer, judge = Script("Draft.", "Better."), Script(verdict(False, "be kinder"), verdict(True, "still, a comma"))
+    run = await Reflective(writer.model, [Criterion("It is kind.")], judge=judge.model).run("Write.")
+    assert (run.stopped, run.answer) == ("done", "Better.")
+    assert writer.said[1] == "Revise the text by this advice: be kinder\n\nDraft."
+    assert judge.said[1] == "Text: Better.\nCriterion: It is kind.\nVerdict as JSON (meets, score, advice)."
+    assert judge.asked[0]["response_format"]["json_schema"]["name"] == "Verdict"
+    assert run.spent.model_calls == 4
+
+
+async def test_without_advice_a_judge_that_says_no_repeats_the_criterion() -> None:
+    script = Script("Draft.", verdict(False), "Better.", verdict(True))
+    await Reflective(script.model, [Criterion("It is kind.")]).run("Write.")
+    assert "by this advice: It is kind." in script.said[2]
+
+
+@pytest.mark.parametrize("said", ["Quite good!", '{"meets": true}', '{"meets": true, "score": 11, "advice": ""}'])
+async def test_a_judge_that_talks_nonsense_ends_the_run_with_the_draft_kept(said: str) -> None:
+    run = await Reflective(Script("Draft.", said).model, [Criterion("It is kind.")]).run("Write.")
+    assert (run.stopped, run.answer) == ("error", "Draft.")
+    assert "JSON of the shape Verdict" in run.why
+
+
+async def test_when_the_budget_ends_the_best_draft_is_kept() -> None:
+    script = Script("a", "x")
+    run = await Reflective(script.model, [has("a"), has("b")], budget=Budget(steps=2)).run("Write.")
+    assert (run.stopped, run.answer) == ("steps", "a")
+
+
+async def test_a_fresh_run_knows_nothing_of_earlier_advice() -> None:
+    script = Script("x", "x a", "x", "x a")
+    agent = Reflective(script.model, [has("a")])
+    runs = [await agent.run("Write."), await agent.run("Write.")]
+    assert script.asked[:2] == script.asked[2:]
+    assert [run.notes["drafts"] for run in runs] == [runs[0].notes["drafts"]] * 2

@@ -1,0 +1,118 @@
+"""Each server as a process of its own, over stdio and over HTTP, in both eras; what all of them offer."""
+
+import asyncio
+import json
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asking import good
+from mcp import Client, StdioServerParameters
+from mcp.client.stdio import stdio_client
+
+from llmlab.shop import Shop
+
+pytestmark = pytest.mark.anyio
+
+# A question to each server, and what has to stand in the answer.
+ASKED: dict[str, tuple[str, dict[str, Any], str]] = {
+    "calendar": ("next_event", {"title": "tasting", "after": "2026-12-01"}, "2026-12-03"),
+    "messages": ("search_posts", {"text": "photographer"}, "28 May"),
+    "orders": ("query_orders", {"sql": "SELECT name FROM customers WHERE id = 36"}, "Khaled Mansour"),
+    "repository": ("read_source", {"path": "notes/packing.md"}, "double box"),
+    "sheet": ("find_rows", {"sheet": "stock", "column": "product", "value": "kettle"}, "Northgate Wares"),
+}
+
+
+def command(name: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", f"llmlab.servers.{name}", *arguments]
+
+
+@pytest.mark.parametrize("name", ASKED)
+async def test_over_stdio_a_server_answers_says_nothing_else_and_leaves_nothing(
+    name: str, era: str, tmp_path: Path
+) -> None:
+    (tmp_path / "temporary").mkdir()
+    python, *arguments = command(name)
+    env = {variable: str(tmp_path / "temporary") for variable in ("TMPDIR", "TEMP", "TMP")}
+    tool, asked, answer = ASKED[name]
+    with (tmp_path / "stderr").open("w+", encoding="utf-8") as errors:
+        process = stdio_client(StdioServerParameters(command=python, args=arguments, env=env), errlog=errors)
+        async with Client(process, mode=era) as client:
+            assert answer in json.dumps(await good(client, tool, **asked))
+            tools = (await client.list_tools()).tools
+        errors.seek(0)
+        assert errors.read() == ""
+    assert list((tmp_path / "temporary").iterdir()) == [], "the copy of the shop goes with the process"
+    for one in tools:
+        assert one.description
+        assert one.output_schema
+        assert one.annotations
+        assert one.annotations.read_only_hint == (one.name not in ("record_return", "set_cell", "post_message"))
+        assert bool(one.annotations.destructive_hint) == (one.name in ("record_return", "set_cell"))
+
+
+async def test_what_every_server_offers_has_a_name_and_a_description(
+    calendar: Client, messages: Client, orders: Client, repository: Client, sheet: Client
+) -> None:
+    names = set()
+    for client in (calendar, messages, orders, repository, sheet):
+        for listed in (
+            (await client.list_tools()).tools,
+            (await client.list_resources()).resources,
+            (await client.list_resource_templates()).resource_templates,
+            (await client.list_prompts()).prompts,
+        ):
+            assert listed
+            assert all(one.description for one in listed)
+            assert names.isdisjoint(one.name for one in listed), "tools of different servers stand side by side"
+            names |= {one.name for one in listed}
+
+
+@pytest.fixture
+def over_http(shop: Shop, tmp_path: Path) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    arguments = command("orders", "--db", str(shop.db), "--http", "--port", str(port))
+    with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        yield process.stderr.readline().split()[-1], process
+        process.kill()
+
+
+async def test_over_http_a_server_works_on_the_file_that_it_was_given(
+    over_http: tuple[str, "subprocess.Popen[str]"], shop: Shop
+) -> None:
+    address, process = over_http
+    for mode, order_id in (("legacy", 1147), ("2026-07-28", 1145)):
+        client = await _until_it_listens(address, mode)
+        async with client:
+            arguments = {"order_id": order_id, "reason": "late", "returned_on": "2026-11-20"}
+            assert (await good(client, "record_return", **arguments))["status"] == "returned"
+    assert shop.db.read_bytes().count(b"late2026-11-20") == 2
+    process.send_signal(signal.SIGTERM)
+    await asyncio.to_thread(process.wait, 20)
+
+
+async def _until_it_listens(address: str, mode: str) -> Client:
+    host, port = address.removeprefix("http://").removesuffix("/mcp").split(":")
+    while True:
+        try:
+            socket.create_connection((host, int(port)), 5).close()
+            return Client(address, mode=mode)
+        except ConnectionRefusedError:
+            await asyncio.sleep(0.05)
+
+
+def test_a_path_that_is_not_there_is_told_in_a_sentence(tmp_path: Path) -> None:
+    done = subprocess.run(command("repository", "--repository", str(tmp_path / "no")), capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--repository takes a file or folder that exists, but there is no" in done.stderr
+    done = subprocess.run(command("repository", "--repository", str(tmp_path)), capture_output=True, text=True)
+    assert "takes the top folder of a Git repository" in done.stderr

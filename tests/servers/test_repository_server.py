@@ -1,0 +1,158 @@
+"""The repository server: it shows what Git has, and nothing outside of it, however the path is written."""
+
+import asyncio
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from asking import bad, good, missing, prompt, text
+from mcp import Client
+
+from llmlab.errors import LabError
+from llmlab.servers.repository import server
+from llmlab.shop import Shop, git_environment
+
+pytestmark = pytest.mark.anyio
+
+
+def git(folder: Path, *arguments: str) -> None:
+    who = ["-c", "user.name=Test", "-c", "user.email=test@wrenandkettle.example"]
+    command = ["git", "-C", str(folder), *who, *arguments]
+    subprocess.run(command, check=True, capture_output=True, env=git_environment())
+
+
+async def test_commits_come_in_pages_the_newest_first(repository: Client) -> None:
+    first = await good(repository, "commit_log", limit=9)
+    second = await good(repository, "commit_log", offset=first["next_offset"], limit=9)
+    days = [commit["date"] for commit in first["commits"] + second["commits"]]
+    assert (len(days), days, second["next_offset"]) == (12, sorted(days, reverse=True), None)
+
+
+async def test_the_commits_of_one_file_are_found(repository: Client) -> None:
+    found = await good(repository, "commit_log", path="notes/roasting.md")
+    assert [commit["author"] for commit in found["commits"]] == ["Kamil Sadowski", "Kamil Sadowski"]
+    assert (await good(repository, "commit_log", path="*.md"))["commits"] == [], "a star is a star, no pattern"
+
+
+async def test_a_commit_is_shown_with_what_it_changed(repository: Client) -> None:
+    log = await good(repository, "commit_log", path="prices.csv", limit=1)
+    shown = await good(repository, "show_commit", commit=log["commits"][0]["commit"])
+    assert "New prices from 1 July" in shown
+    assert "-kettle,equipment,49.00\n+kettle,equipment,52.00\n" in shown
+
+
+async def test_files_are_listed_and_read_as_they_were_at_a_commit(repository: Client) -> None:
+    assert await good(repository, "list_paths", folder="notes") == [
+        "notes/market.md",
+        "notes/packing.md",
+        "notes/roasting.md",
+    ]
+    assert await good(repository, "list_paths", folder="notes", commit="HEAD~4") == ["notes/roasting.md"]
+    now = await good(repository, "read_source", path="./notes/roasting.md")
+    then = await good(repository, "read_source", path="notes/roasting.md", commit="HEAD~4")
+    assert ("espresso beans 5 days" in now["text"], "espresso" in then["text"]) == (True, False)
+    assert "no file in nowhere" in await bad(repository, "list_paths", folder="nowhere")
+
+
+async def test_a_long_file_comes_in_pages_and_a_long_commit_is_cut(repository: Client, shop: Shop) -> None:
+    lines = [f"line {n}\n" for n in range(2000)]
+    (shop.repository / "long.txt").write_text("".join(lines), encoding="utf-8")
+    git(shop.repository, "add", ".")
+    git(shop.repository, "commit", "-m", "A long file")
+    seen, offset = "", 0
+    while offset is not None:
+        page = await good(repository, "read_source", path="long.txt", offset=offset)
+        seen, offset = seen + page["text"], page["next_offset"]
+    assert seen == "".join(lines)
+    assert (await good(repository, "show_commit", commit="HEAD")).endswith("more characters)")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["../secret.txt", "notes/../../secret.txt", "/etc/hosts", "..\\secret.txt", "C:\\secret.txt", "C:/secret.txt"]
+    + ["-rf", "--output=secret.txt", ":(top)README.md", "notes\0/roasting.md", "", ".", ".."],
+)
+async def test_a_path_that_leads_out_is_refused(repository: Client, shop: Shop, path: str) -> None:
+    (shop.folder / "secret.txt").write_text("secret", encoding="utf-8")
+    for tool, argument in (("read_source", "path"), ("list_paths", "folder"), ("commit_log", "path")):
+        if path or tool == "read_source":  # an empty folder or path is none
+            assert "stays in it" in await bad(repository, tool, **{argument: path})
+    assert (shop.folder / "secret.txt").read_text() == "secret"
+
+
+async def test_links_and_what_git_does_not_have_cannot_be_read(repository: Client, shop: Shop) -> None:
+    (shop.folder / "secret.txt").write_text("secret", encoding="utf-8")
+    os.symlink("../secret.txt", shop.repository / "link.txt")
+    os.symlink("..", shop.repository / "up")
+    git(shop.repository, "add", ".")
+    git(shop.repository, "commit", "-m", "Links")
+    (shop.repository / "draft.txt").write_text("draft", encoding="utf-8")
+    (shop.repository / "picture.png").write_bytes(b"\x89PNG\0")
+    git(shop.repository, "add", "picture.png")
+    git(shop.repository, "commit", "-m", "A picture")
+    for path, says in {
+        "link.txt": "is a link",
+        "up": "is a link",
+        "up/secret.txt": "is no file there",
+        "draft.txt": "is no file there",
+        ".git/config": "is no file there",
+        "notes": "is no file there",
+        "picture.png": "Only texts can be read",
+    }.items():
+        assert says in await bad(repository, "read_source", path=path)
+
+
+@pytest.mark.parametrize(
+    "commit",
+    [
+        "",
+        "nope",
+        "-1",
+        "--output=x",
+        "--help",
+        "HEAD:README.md",
+        "HEAD..HEAD~1",
+        "@{1}",
+        "HEAD^{tree}",
+        "a b",
+        "HEAD~99",
+    ],
+)
+async def test_what_is_no_commit_is_refused(repository: Client, shop: Shop, commit: str) -> None:
+    assert "There is no commit" in await bad(repository, "show_commit", commit=commit)
+    assert "There is no commit" in await bad(repository, "read_source", path="README.md", commit=commit)
+    assert not (shop.repository / "x").exists()
+
+
+async def test_settings_of_the_repository_run_no_program(repository: Client, shop: Shop) -> None:
+    mark = shop.folder / "ran"
+    git(shop.repository, "config", "diff.external", f"touch '{mark.as_posix()}' #")
+    git(shop.repository, "config", "core.fsmonitor", f"touch '{mark.as_posix()}' #")
+    git(shop.repository, "config", "log.showSignature", "true")
+    git(shop.repository, "config", "gpg.program", f"touch '{mark.as_posix()}' #")
+    await good(repository, "show_commit", commit="HEAD")
+    await good(repository, "commit_log")
+    assert not mark.exists()
+
+
+async def test_many_questions_at_once_get_their_own_answers(repository: Client) -> None:
+    commits = [commit["commit"] for commit in (await good(repository, "commit_log"))["commits"]]
+    shown = await asyncio.gather(*(good(repository, "show_commit", commit=commit) for commit in commits))
+    assert [one.removeprefix("commit ")[:10] for one in shown] == commits
+
+
+async def test_files_are_resources_and_the_prompt_brings_the_commit(repository: Client) -> None:
+    assert "labels.py" in json.loads(await text(repository, "repo://files"))
+    assert (await text(repository, "repo://files/notes/packing.md")).startswith("# Packing")
+    assert "is no file there" in await missing(repository, "repo://files/nope.md")
+    for path in ("../secret.txt", "%2e%2e/secret.txt", "%2Fetc%2Fhosts", "notes/%2e%2e/%2e%2e/secret.txt"):
+        assert "Unknown resource" in await missing(repository, f"repo://files/{path}")
+    assert "Notes for the Christmas market" in await prompt(repository, "explain_commit", commit="HEAD")
+
+
+def test_a_folder_inside_or_outside_of_a_repository_is_none(shop: Shop) -> None:
+    for folder in (shop.repository / "notes", shop.documents):
+        with pytest.raises(LabError, match=r"has no \.git; choose another"):
+            server(folder)
