@@ -14,10 +14,10 @@ from typing import Any
 
 FOLDER = Path(__file__).parents[2] / "data" / "adapter" / "heldout"
 # Words with a capital that name nothing which could be learned by heart.
-COMMON = {*calendar.day_name, *calendar.month_name, *(f"{day}s" for day in calendar.day_name)} | set(
-    "English French German Spanish Italian Portuguese Korean Finnish Welsh Celtic Mrs Sir Madam Christmas Bonjour Hola "
-    "Lane Lanes Avenue Bay Peak War Earth Europe Africa America United States Kingdom".split()
-)
+COMMON = {*calendar.day_name, *calendar.month_name, *(f"{day}s" for day in calendar.day_name)}
+COMMON |= {"English", "French", "German", "Spanish", "Italian", "Portuguese", "Korean", "Finnish", "Welsh", "Celtic"}
+COMMON |= {"Africa", "America", "Europe", "Earth", "United", "States", "Kingdom", "Christmas", "War", "Lane", "Lanes"}
+COMMON |= {"Avenue", "Bay", "Peak", "Mrs", "Sir", "Madam", "Bonjour", "Hola"}
 _word = re.compile(r"\b[A-Z][a-z]{2,}\b")
 _inside = re.compile(r"(?<![.!?:\"“\n•*\-] )(?<=[a-z,;] )[A-Z][a-z]{2,}\b")  # not at the start of a sentence
 _table = re.compile(r"create table (?:if not exists )?\\?[\"`]?(\w+)", re.IGNORECASE)
@@ -46,7 +46,9 @@ class HeldOut:
     """Tools, tables and names of the held-out set."""
 
     def __init__(self, folder: Path = FOLDER):
-        items = [json.loads(line) for file in sorted(folder.glob("*.jsonl")) for line in file.read_text("utf-8").splitlines()]
+        items = [
+            json.loads(line) for file in sorted(folder.glob("*.jsonl")) for line in file.read_text("utf-8").splitlines()
+        ]
         said = "\n".join(map(spoken, items))
         scripts = "\n".join(file.read_text("utf-8") for file in sorted((folder / "db").glob("*.sql")))
         self.tools = {name for item in items for name in tools(item)}

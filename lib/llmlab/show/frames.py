@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmlab.show.traces import Mermaid, _clean, _short
 from llmlab.show.view import COLOURS, QUIET, View, folded, pretty, table_of
-from llmlab.show.widgets import Panel, on_click
+from llmlab.show.widgets import Panel
 
 if TYPE_CHECKING:
     from llmlab.trace import Step, Trace
@@ -120,15 +120,12 @@ def stepper(trace: Trace) -> Panel | View:
     def draw(change: Any) -> None:
         shown.value = views[change["new"] - 1].html
 
-    def go(button: Any, by: int) -> None:
-        async def work() -> None:
-            slider.value += by  # the slider keeps to its ends
-
-        on_click(button, work)
+    def go(by: int) -> None:
+        slider.value += by  # the slider keeps to its ends
 
     slider.observe(draw, names="value")
-    go(back, -1)
-    go(forth, 1)
+    back.on_click(lambda _: go(-1))
+    forth.on_click(lambda _: go(1))
     text = "\n".join(view.text for view in views)
     plain = View("".join(f"<div>{view.html}</div>" for view in views), text)
     return Panel(ipywidgets.VBox([ipywidgets.HBox([back, forth, slider]), shown]), plain)

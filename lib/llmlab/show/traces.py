@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -96,15 +97,20 @@ class Mermaid(View):
 
 
 def _seconds(trace: Trace) -> float:
-    return sum(step.seconds for step in trace if step.kind in ("model", "tool"))
+    """Of all calls; one that was made inside another, as by a tool that asks the model, is part of that one's time."""
+    steps = {step.id: step for step in trace}
+    calls = [step for step in trace if step.kind in ("model", "tool")]
+    return sum(c.seconds for c in calls if not any(outer.kind == "tool" for outer in _outside(steps, c)))
 
 
 def _depth(trace: Trace, step: Step) -> int:
-    parents = {s.id: s.parent for s in trace}
-    depth, parent = 0, step.parent
-    while parent is not None:
-        depth, parent = depth + 1, parents.get(parent)
-    return depth
+    return sum(1 for _ in _outside({s.id: s for s in trace}, step))
+
+
+def _outside(steps: dict[int, Step], step: Step) -> Iterator[Step]:
+    """The steps around a step, from the nearest on."""
+    while step.parent in steps:
+        yield (step := steps[step.parent])
 
 
 def _asked(step: Step) -> str:

@@ -1,6 +1,7 @@
 """Skill "tools": when to call a tool and with which arguments, what to say after its result, and when to say words.
 
-Four kinds of items: calls, results, no tool needed, a needed argument missing. The tools and their requests stand in
+Four kinds of items: calls, results, no tool needed, a needed argument missing; and sessions, which hold several of them
+after one list of tools, so that the list is read once for all. The tools and their requests stand in
 written/tool_catalogue.txt, the values in tool_words.txt, plain facts in tool_facts.txt, pairs, denials and whole
 items composed by hand in tools.jsonl. `items` combines them; `check` asserts what can be checked by program.
 """
@@ -31,7 +32,8 @@ from .tool_results import case, done, draw, failure, phrase_of, put, show, spoke
 
 Item = dict[str, Any]
 Message = dict[str, Any]
-MIX = {"call": 0.43, "result": 0.20, "words": 0.25, "ask": 0.12}
+MIX = {"session": 0.46, "call": 0.20, "result": 0.10, "words": 0.14, "ask": 0.10}
+LONG = 2300  # characters of a session, which is longer than the other items
 # Around a verb phrase: {vp} as it stands, {Vp} with a capital letter.
 WRAPS = (
     "Please {vp}.",
@@ -635,7 +637,58 @@ def ask(rng: random.Random) -> Item:
     return item(rng, messages, shown, main)
 
 
-MAKERS = {"call": a_call, "result": a_result, "words": words, "ask": ask}
+def session(rng: random.Random) -> Item:
+    """Two to four requests to the same tools: calls with results and answers, plain words, at the end perhaps a question
+    back."""
+    wanted = [t for t in CATALOGUE.values() if t.questions]
+    tools: list[Tool] = []
+    while len(tools) < rng.choice((1, 2, 2, 3)):
+        tool = rng.choice(wanted)
+        if tool not in tools:
+            tools.append(tool)
+    main, shown = offer(rng, tools, distractors(rng, tools, rng.choice((0, 1, 1, 2, 3))))
+    groups = {s.tool.group for s in shown}
+    messages: list[Message] = []
+    calls = 0
+    for turn in range(rng.choice((2, 3, 3, 4))):
+        if rng.random() < 0.3:
+            messages += _plain_turn(rng, groups)
+            continue
+        one = main[turn % len(main)]
+        text, given, data, answer = case(Values(rng), one.tool)
+        calls += 1
+        made = call((one, given), first=calls)
+        messages += [user(voice(rng, text, said(given))), made, result(data, calls), say(answer)]
+    asking = [one for one in main if one.tool.asks]
+    if asking and rng.random() < 0.35:
+        one = rng.choice(asking)
+        frame, missing, questions, replies, fixed = rng.choice(one.tool.asks)
+        reply = rng.choice(replies.split("|")) if replies else "{" + missing + "}"
+        lines = [frame, rng.choice(questions.split("|")), rng.choice(REPLIES).format(reply)]
+        filled = fill(Values(rng), one.tool, "\n".join(lines) + f" || {fixed}")
+        text, asked, answered = filled.text.split("\n")
+        made = call((one, filled.calls[0]), first=calls + 1)
+        messages += [user(text), say(asked), user(answered), made]
+    return finish(
+        {"skill": "tools", "messages": messages, "tools": [s.schema for s in shown]}, [s.name for s in main], LONG
+    )
+
+
+def _plain_turn(rng: random.Random, groups: set[str]) -> list[Message]:
+    """A question and its answer in words, about nothing that tools of these groups could tell."""
+    while True:
+        if rng.random() < 0.6:
+            pair = rng.choice([i for i in HAND if i.get("kind") == "chat"])
+            if not groups & set(pair["avoid"]):
+                return copy.deepcopy(list(pair["messages"]))
+        table = rng.choice(FACTS)
+        if not groups & set(table["avoid"]):
+            a, b = rng.choice(table["pairs"])
+            question, answer = rng.choice(table["Q"]).format(a=a), rng.choice(table["A"]).format(a=a, b=b)
+            return [user(question[0].upper() + question[1:]), say(answer[0].upper() + answer[1:])]
+
+
+MAKERS = {"session": session, "call": a_call, "result": a_result, "words": words, "ask": ask}
 
 
 def items(rng: random.Random, n: int) -> list[Item]:
@@ -646,7 +699,7 @@ def items(rng: random.Random, n: int) -> list[Item]:
         kind = rng.choices(list(MIX), list(MIX.values()))[0]
         one = MAKERS[kind](rng)
         key = json.dumps([m["content"] for m in one["messages"]]) + json.dumps(one["messages"][-1])
-        if key not in seen and size(one) <= LIMIT:
+        if key not in seen and size(one) <= (LONG if kind == "session" else LIMIT):
             seen.add(key)
             made.append(one)
     return made
@@ -662,7 +715,7 @@ def check(made: list[Item]) -> None:
         offered_tools = {t["function"]["name"]: t["function"]["parameters"] for t in one["tools"]}
         assert len(offered_tools) == len(one["tools"]), "two tools with one name"
         assert one["messages"][-1]["role"] == "assistant"
-        assert size(one) <= LIMIT
+        assert size(one) <= LONG
         text = " ".join(m["content"] for m in one["messages"] if m["role"] != "assistant")
         copied = text if one.get("learn") != "last" else None  # calls that are not learned may be worded freely
         ids: list[str] = []
