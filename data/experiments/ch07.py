@@ -39,7 +39,7 @@ def facts_in_documents(shop: Shop, product: str) -> list[str]:
     if coffee:
         facts = [f"roasted for {coffee[1]}", f"roasted at {coffee[2]}"]
     if supplier:
-        facts.append(f"grown by {supplier[1]} in {supplier[2]}")
+        facts.append(f"from {supplier[1]} in {supplier[2]}")
     return facts
 
 

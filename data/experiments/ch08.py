@@ -91,7 +91,7 @@ POSTS = {
         "gift-box", "The gift box has been", "its parts.", 25, {"the price": "29.00 euros", "the cup": "blue cup"}
     ),
     "tasting": Post(
-        "tasting-evenings", "An evening costs", "days before.", 25, {"the price": "15.00 euros", "the places": "12"}
+        "tasting-evenings", "An evening costs", "days before.", 20, {"the price": "15.00 euros", "the places": "12"}
     ),
     "parcels": Post(
         "shipping", "We ship within", "2 to 3 working days.", 25, {"the country": "Ireland", "the price": "4.50 euros"}
@@ -100,7 +100,7 @@ POSTS = {
         "hand-grinder", "A grinder for", "for 2 years", 25, {"the price": "58.00 euros", "the guarantee": "2 years"}
     ),
     "opening": Post(
-        "opening-hours", "The shop is in", "Monday: closed", 25, {"the street": "Quay Lane 7", "Saturday": "17:00"}
+        "opening-hours", "The shop is in", "Monday: closed", 15, {"the street": "Quay Lane 7", "Saturday": "17:00"}
     ),
     "Christmas": Post(
         "opening-hours",
@@ -123,7 +123,7 @@ POSTS = {
         "roasting", "Kamil roasts each", "250 grams.", 20, {"the name": "Kamil", "the second day": "Thursday"}
     ),
     "boxes": Post(
-        "glass-cups", "So we have packed", "broken since.", 20, {"the boxes": "double boxes", "the month": "September"}
+        "glass-cups", "So we have packed", "broken since.", 15, {"the boxes": "double boxes", "the month": "September"}
     ),
     "beans": Post(
         "brewing-coffee", "Beans keep their", "the fridge.", 15, {"the time": "8 weeks", "the fridge": "fridge"}

@@ -110,7 +110,8 @@ def _depth(trace: Trace, step: Step) -> int:
 def _outside(steps: dict[int, Step], step: Step) -> Iterator[Step]:
     """The steps around a step, from the nearest on."""
     while step.parent in steps:
-        yield (step := steps[step.parent])
+        step = steps[step.parent]
+        yield step
 
 
 def _asked(step: Step) -> str:

@@ -507,12 +507,37 @@ def case_of(rng: random.Random, absent: bool) -> Case:
     return make_case(rng, absent, 1 if chance < 0.62 else 2 if chance < 0.87 else 3, 6 if chance < 0.62 else 4)
 
 
+def session(rng: random.Random) -> Item:
+    """One document and several questions about it, some of them about what it does not say."""
+    world = rng.choice([w for w in WORLDS if len(w.lines) > 4])
+    values = Values(rng, world.choices)
+    order = rng.sample(range(len(world.lines)), len(world.lines))
+    count = rng.randint(3, min(5, len(order) - 1))
+    told, left = order[:count], order[count:]
+    doc = write_doc(rng, world, values, [world.lines[i] for i in sorted(told)])
+    names = named(rng, [doc])
+    text = laid_out(rng, [doc], names)
+    messages: list[Item] = []
+    for _ in range(rng.choice((2, 3, 3, 4))):
+        absent = rng.random() < 0.45 or not told
+        if absent and not left:
+            break
+        line = world.lines[(left if absent else told).pop()]
+        question, missing = asked_line(rng, values, line)
+        case = Case([doc], question, "" if absent else upper_first(values.fill(line.answer)), missing, absent)
+        messages += [user(question)] if messages else framed(rng, case, text)
+        messages.append(assistant(not_there(rng, case, names, names[0] in text) if absent else case.answer))
+    return {"skill": "context", "messages": messages}
+
+
 def items(rng: random.Random, n: int) -> list[Item]:
-    """n items: 45 % context, 30 % absent, 25 % injection; a third of them on texts composed by hand."""
+    """n items: a third are sessions; of the others 45 % context, 30 % absent, 25 % injection, a third composed by hand."""
     own = written("reading")
     decks = {skill: Deck(rng, [i for i in own if i["skill"] == skill]) for skill in ("context", "absent", "injection")}
 
     def make(share: float) -> Item:
+        if rng.random() < 0.33:
+            return session(rng)
         skill = "context" if share < 0.45 else "absent" if share < 0.75 else "injection"
         if rng.random() < 0.33:
             return written_item(rng, decks[skill].deal())
