@@ -1,7 +1,6 @@
 """What chapters 07 and 08 measure with: facts from the shop, checks of posts, tools that fail on purpose."""
 
 import json
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 

@@ -312,6 +312,8 @@ def code_lines(file: Path) -> int:
     return len(code - docstrings)
 
 
-def test_the_library_stays_small() -> None:
-    lines = {file.name: code_lines(file) for file in sorted((ROOT / "lib" / "llmlab").rglob("*.py"))}
-    assert sum(lines.values()) <= 3000, f"{sum(lines.values())} lines of code: {lines}"
+def test_each_module_can_be_read_in_a_sitting() -> None:
+    lines = {str(file.relative_to(ROOT)): code_lines(file) for file in (ROOT / "lib" / "llmlab").rglob("*.py")}
+    assert {name: count for name, count in lines.items() if count > 350} == {}
+    agents = {name: count for name, count in lines.items() if Path(name).parent.name == "agents"}
+    assert {name: count for name, count in agents.items() if count > 120} == {}, "an agent is about a screen"

@@ -21,8 +21,10 @@ async def _sold(work: Any, model: Any) -> list[Check]:
         (len(made.description) >= 20 and "something" not in made.description, "the docstring has to say what it does"),
         (tea.value == 50, f"50 pieces of mint tea were sold, and your tool says {tea.text}"),
         (kettle.value == 10, f"10 kettles were sold, and your tool says {kettle.text}"),
-        (not moon.ok, f"a product that there is not has to be an error, and your tool says {moon.text}"),
-        ("failed:" not in moon.text, f"it has to be a ToolError with a sentence, and is {moon.text}"),
+        (
+            not moon.ok and "failed:" not in moon.text,
+            f"a product that there is not is a ToolError with a sentence, and your tool gives {moon.text}",
+        ),
     ]
 
 

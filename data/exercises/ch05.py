@@ -52,15 +52,13 @@ async def _gated(work: Any, model: Any) -> list[Check]:
         run = await work(model, gate).run("What is a kettle?")
         calls, events = run.trace.of("model"), [step.name for step in run.trace.of("event")]
         wrote = "" if not calls else calls[0].get("llmlab.response")["choices"][0]["message"]["content"]
-        case = "passes" if passes else "refuses"
+        case, result = ("passes", "what the model wrote") if passes else ("refuses", "None")
+        wanted = [] if passes else ["refused"]
         points += [
             (len(calls) == 1, f"when the gate {case}, there is one call, and there were {len(calls)}"),
-            (seen == [wrote], f"the gate is asked once, with what the model wrote, and was asked {seen}"),
-            (run.answer == (wrote if passes else None), f"when the gate {case}, the answer must not be {run.answer!r}"),
-            (
-                events == ([] if passes else ["refused"]),
-                f"when the gate {case}, the trace must not hold the events {events}",
-            ),
+            (seen == [wrote], f"the gate is asked once, with what the model wrote, and was asked {len(seen)} times"),
+            (run.answer == (wrote if passes else None), f"when the gate {case}, the answer has to be {result}"),
+            (events == wanted, f"when the gate {case}, the trace has to hold the events {wanted}, and holds {events}"),
         ]
     return points
 

@@ -72,8 +72,9 @@ def at_most(words: int) -> Callable[[str], str]:
 
 
 def says(name: str, fact: str) -> Callable[[str], str]:
-    """A check that a text holds a fact: 29.00 is said as 29, too."""
-    pattern = re.compile(rf"(?<![\d.]){re.escape(fact.removesuffix('.00'))}", re.I)
+    """A check that a text holds a fact: "15.00 euros" is said as "15", too."""
+    needed = fact.removesuffix(" euros").removesuffix(".00")
+    pattern = re.compile(rf"(?<![\d.]){re.escape(needed)}(?!\d)", re.I)
 
     def check(text: str) -> str:
         return "" if pattern.search(text) else f"Mention {name} ({fact})."

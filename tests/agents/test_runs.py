@@ -3,7 +3,8 @@
 import pytest
 
 from llmlab import Budget, Trace
-from llmlab.agents import Run, SingleStep, ToolLoop
+from llmlab.agents import Member, Run, SingleStep, Team, ToolLoop
+from llmlab.show.runs import letters
 from scripted import Script, acts, look
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
@@ -72,3 +73,14 @@ async def test_an_answer_that_is_no_text_is_shown_as_text() -> None:
     run = Run("x", "x", Trace(), answer={"a": [1]}, stopped="done")
     assert run._repr_mimebundle_()["text/plain"].startswith("{'a': [1]}\nx, done\n")
     assert (str(run), str(Run("x", "x", Trace()))) == ("{'a': [1]}", "")
+
+
+async def test_the_letters_of_a_team_are_a_diagram_that_tells_failures_apart() -> None:
+    nobody = SingleStep(Script("never").model, budget=Budget(steps=0))
+    members = [Member("a", "Go.", nobody), Member("b", "Go.", SingleStep(Script("5; 6").model), ["a"])]
+    lines = letters((await Team(members).run("Sum?")).trace).text.splitlines()
+    assert lines[:2] == ["sequenceDiagram", "  accTitle: Letters of team"]
+    assert lines[2:5] == ["  participant p0 as you", "  participant p1 as a", "  participant p2 as b"]
+    assert lines[5] == "  p0->>p1: task#58; Sum?"
+    assert lines[6].startswith("  p1--xp2: failure#58; a stopped#58; The budget allows 0")
+    assert lines[7] == "  p2->>p0: result#58; 5#59; 6"

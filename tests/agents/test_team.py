@@ -50,6 +50,23 @@ async def test_members_work_in_the_order_of_their_letters_and_the_last_one_answe
     assert run.notes["results"] == {"collector": "collector's part", "writer": "text", "analyst": "analyst's part", "editor": "book"}
 
 
+async def test_letters_are_read_in_the_order_of_after_whichever_comes_first() -> None:
+    hold = asyncio.Event()
+
+    async def last() -> str:
+        await hold.wait()
+        return "slow"
+
+    async def first() -> str:
+        hold.set()
+        return "fast"
+
+    editor = Says("book")
+    members = [member("slow", Says(last)), member("fast", Says(first)), member("editor", editor, "slow", "fast")]
+    await Team(members).run("Go.")
+    assert editor.asked == ["editor's goal.\nslow: slow\nfast: fast"]
+
+
 async def test_each_letter_keeps_to_the_contract_and_is_an_event_of_the_trace() -> None:
     run = await Team([member("a"), member("b", None, "a")]).run("Do it.")
     letters = run.notes["letters"]

@@ -93,6 +93,8 @@ class Team(Agent):
                 if letter.sender in waiting:  # a second letter of the same sender is not waited for
                     waiting.remove(letter.sender)
                     read.append(letter)
+            # In the order of `after`, not of arrival: the same letters make the same request, in a replay or a resumed run.
+            read.sort(key=lambda letter: [*member.after, PERSON].index(letter.sender))
             kind, text = await self.answer(member, run.task, read)
             if kind == "result":
                 results[member.name] = run.answer = text
