@@ -5,11 +5,11 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from stub import Stub, reply
 
 from llmlab import Trace, measure
 from llmlab.agents import Run
 from llmlab.shop import Shop, lay_out, query
+from stub import Stub, reply
 
 pytestmark = pytest.mark.anyio
 ch04, ch05 = measure.pieces("04"), measure.pieces("05")

@@ -3,18 +3,21 @@
 import asyncio
 import gc
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from jupyter_client import KernelManager
+from jupyter_client.kernelspec import KernelSpecManager
 from mcp import StdioServerParameters
 from mcp.server import MCPServer
 
@@ -39,7 +42,7 @@ def yes(server: str, offer: Offer, arguments: dict[str, Any] | None) -> bool:
     return True
 
 
-async def call(host: Host, name: str, **arguments: Any) -> ToolResult:
+async def call(host: Host, name: str, /, **arguments: Any) -> ToolResult:
     """As an agent does it."""
     [tool] = [tool for tool in host.tools() if tool.name == name]
     return await tool.call(arguments)
@@ -311,7 +314,7 @@ async def test_what_another_host_approved_can_be_held_against_the_server_of_toda
 
 async def test_a_tool_that_changes_while_the_person_is_asked_is_not_called() -> None:
     async def slow(server: str, offer: Offer, arguments: dict[str, Any] | None) -> bool:
-        host.servers["demo"].tools[2].description = "Pay all orders back."
+        host.servers["demo"].tools[2] = replace(offer, description="Pay all orders back.")
         return True
 
     async with await Host.open({"demo": make()}, approve=slow) as host:
@@ -478,7 +481,7 @@ async def test_a_server_that_fails_at_the_start_gets_one_sentence(fault: str, mo
 
 
 async def test_a_server_that_says_nothing_is_given_up() -> None:
-    with pytest.raises(ServerError, match="took longer than 0.5 seconds") as caught:
+    with pytest.raises(ServerError, match=r"took longer than 0\.5 seconds") as caught:
         await Host.open({"x": [*HAND_MADE, "silent"]}, starts=0.5)
     assert is_one_sentence(str(caught.value))
 
@@ -500,15 +503,15 @@ async def test_a_server_that_fails_in_a_call_gets_one_sentence_and_so_do_all_tha
     fault: str, seconds: float, said: str
 ) -> None:
     async with await Host.open({"x": [*HAND_MADE, fault]}, mode="legacy", seconds=seconds) as host:
-        waiting = [host.call("x", "work") for _ in range(3)]
-        ended = await asyncio.gather(*waiting, return_exceptions=True)
-        for error in ended:
-            assert isinstance(error, ServerError)
-            assert said in str(error)
-            assert is_one_sentence(str(error))
-        shown = await call(host, "work")
-        assert not shown.ok
-        assert shown.text.startswith("error: Server x has")
+        *ended, shown = await asyncio.gather(
+            host.call("x", "work"), host.call("x", "work"), call(host, "work"), return_exceptions=True
+        )
+    for error in ended:
+        assert isinstance(error, ServerError)
+        assert said in str(error)
+        assert is_one_sentence(str(error))
+    assert isinstance(shown, ToolResult)
+    assert (shown.ok, shown.text) == (False, f"error: {ended[0]}")
 
 
 async def test_junk_on_the_wire_is_recorded_and_the_call_succeeds() -> None:
@@ -568,6 +571,58 @@ def test_a_killed_kernel_leaves_no_server_not_even_one_that_looks_at_nothing() -
         servers = psutil.Process(kernel.pid).children(recursive=True)
         assert any("stubborn" in process.cmdline() for process in servers)
         kernel.send_signal(signal.SIGKILL)
+    _, alive = psutil.wait_procs(servers, timeout=60)
+    assert alive == []
+
+
+@pytest.fixture
+def kernel() -> Iterator[tuple[KernelManager, Callable[..., str]]]:
+    """A Jupyter kernel, and a function that runs a cell in it."""
+    manager = KernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
+    env = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+    manager.start_kernel(env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    client = manager.client()
+    client.start_channels()
+    client.wait_for_ready(timeout=120)
+
+    def run(code: str, status: str = "ok") -> str:
+        printed: list[str] = []
+
+        def out(message: Any) -> None:
+            printed.append(message["content"].get("text", ""))
+            if "waiting" in printed[-1]:
+                manager.interrupt_kernel()
+
+        reply = client.execute_interactive(code, timeout=120, output_hook=out)["content"]
+        assert reply["status"] == status, reply.get("evalue")
+        return "".join(printed)
+
+    yield manager, run
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+
+def test_in_a_notebook_a_host_lives_across_cells_interrupts_and_ends_with_the_kernel(kernel: Any) -> None:
+    manager, run = kernel
+    run(
+        "import asyncio\nfrom llmlab.mcp_host import Host\n"
+        "async def wait(seconds: float) -> str:\n    'Wait.'\n    await asyncio.sleep(seconds)\n    return 'done'\n"
+        f"host = await Host.open({{'memory': wait, 'hand': {[*HAND_MADE, 'none']}, 'busy': {[*HAND_MADE, 'stubborn']}}}, "
+        "ask=['memory.wait', 'hand.work', 'busy.work'], seconds=1000)"
+    )
+    assert (
+        run("print(await host.call('memory', 'wait', {'seconds': 0}), await host.call('hand', 'work'))")
+        == "done done\n"
+    )
+    for server, tool in (("memory", "wait"), ("busy", "work")):
+        run(f"print('waiting', flush=True)\nawait host.call('{server}', '{tool}', {{'seconds': 1000}})", status="error")
+    assert (
+        run("print(await host.call('memory', 'wait', {'seconds': 0}), await host.call('hand', 'work'))")
+        == "done done\n"
+    )
+    servers = psutil.Process(manager.provisioner.pid).children(recursive=True)
+    assert len([process for process in servers if "stubborn" in process.cmdline()]) >= 1
+    manager.shutdown_kernel(now=True)
     _, alive = psutil.wait_procs(servers, timeout=60)
     assert alive == []
 

@@ -10,6 +10,7 @@ from llmlab import Budget, BudgetExceeded, MissingCapability, ModelError, Trace,
 from llmlab.errors import SettingsError
 from llmlab.model import SEED
 from llmlab.tools import call_all, tool
+from sentence import is_one_sentence
 from stub import KEY, Raw, Stub, error, reply
 
 pytestmark = pytest.mark.anyio
@@ -82,6 +83,44 @@ async def test_a_pydantic_class_becomes_the_schema_of_the_reply(stub: Stub) -> N
     assert asked["json_schema"]["name"] == "Fruit"
     assert asked["json_schema"]["schema"]["required"] == ["name", "seeds"]
     assert Fruit(**answer.json()) == Fruit(name="plum", seeds=1)
+
+
+async def test_a_reply_is_read_as_an_object_of_its_class(stub: Stub) -> None:
+    stub.answers = [reply('{"name": "plum", "seeds": 1}')]
+    answer = await (await stub.model()).chat("A fruit, please", schema=Fruit)
+    assert answer.parse(Fruit) == Fruit(name="plum", seeds=1)
+
+
+@pytest.mark.parametrize(
+    "text", ["A plum.", "", "[]", '{"name": "plum"}', '{"name": "plum", "seeds": "many"}', "{" * 9999]
+)
+async def test_a_reply_of_another_shape_is_an_error_that_says_what_does_not_fit(stub: Stub, text: str) -> None:
+    stub.answers = [reply(text)]
+    answer = await (await stub.model()).chat("A fruit, please", schema=Fruit)
+    with pytest.raises(
+        ModelError, match=r"JSON of the shape Fruit, but begins .* \(.+\); ask with schema=Fruit"
+    ) as caught:
+        answer.parse(Fruit)
+    assert caught.value.kind == "not_json"
+    assert is_one_sentence(str(caught.value))
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"content": ["Hello."]},
+        {"content": 7},
+        {"content": "", "tool_calls": [{"id": "1", "function": {"name": None}}]},
+        {"content": "", "tool_calls": [{"id": "1", "function": {"name": ["weather"]}}]},
+        {"content": "", "tool_calls": [{"id": 1, "function": {"name": "weather"}}]},
+    ],
+)
+async def test_a_reply_with_something_else_in_place_of_a_text_is_an_error(stub: Stub, message: dict) -> None:
+    stub.answers = [{"choices": [{"message": message}]}]
+    with pytest.raises(ModelError, match=r"choices\[0\]\.message") as caught:
+        await (await stub.model()).chat("Hi", stream=False)
+    assert caught.value.kind == "not_json"
 
 
 @pytest.mark.parametrize("closed", [True, False])

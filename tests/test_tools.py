@@ -58,9 +58,9 @@ def test_a_typed_function_has_a_name_a_description_and_a_schema() -> None:
     assert made.parameters == {
         "type": "object",
         "properties": {
-            "city": {"type": "string", "title": "City", "description": "Name of a town"},
-            "unit": {"type": "string", "title": "Unit", "enum": ["celsius", "fahrenheit"], "default": "celsius"},
-            "days": {"type": "integer", "title": "Days", "default": 1},
+            "city": {"type": "string", "description": "Name of a town"},
+            "unit": {"type": "string", "enum": ["celsius", "fahrenheit"], "default": "celsius"},
+            "days": {"type": "integer", "default": 1},
         },
         "required": ["city"],
     }

@@ -1,14 +1,19 @@
 """The trace: order, parents, endings, budgets, and what reaches the disk."""
 
 import asyncio
+import contextlib
+import errno
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from llmlab import trace as tracing
 from llmlab.errors import BudgetExceeded, LabError
 from llmlab.trace import Budget, Step, Totals, Trace
+from sentence import is_one_sentence
 
 pytestmark = pytest.mark.anyio
 IN, OUT, CACHED = (f"gen_ai.usage.{n}_tokens" for n in ("input", "output", "cache_read.input"))
@@ -404,3 +409,300 @@ def test_plain_copies_so_that_a_later_change_does_not_alter_the_trace() -> None:
 def test_a_step_is_plain_data() -> None:
     step = Step(1, None, "span", "all", 0.0)
     assert (step.attributes, step.error) == ({}, None)
+
+
+# --- Depth, and budgets of a part -------------------------------------------------------------------------------------
+
+
+def test_a_budget_in_depth_stops_the_span_that_would_be_too_deep() -> None:
+    trace = Trace(budget=Budget(depth=2))
+    with trace.span("a"), trace.step("tool", "t"), trace.span("b"):
+        call(trace)  # a call is no span
+        with (
+            pytest.raises(BudgetExceeded, match=r"allows 2 spans inside each other .*Budget\(depth=") as caught,
+            trace.span("c"),
+        ):
+            pass
+    assert caught.value.limit == "depth"
+    assert [step.name for step in trace] == ["a", "t", "b", "call"]
+    with trace.span("d"), trace.span("e"):  # what is over does not count
+        pass
+
+
+def test_spans_of_another_trace_do_not_count_for_the_depth() -> None:
+    trace = Trace(budget=Budget(depth=1))
+    with Trace().span("another"), trace.span("a"):
+        pass
+    assert len(trace) == 1
+
+
+def test_a_part_of_a_trace_is_held_to_a_budget_of_its_own() -> None:
+    trace = Trace(budget=Budget(steps=6))
+    call(trace)
+    with trace.limit(Budget(steps=2)) as spent:
+        call(trace, **{IN: 10, "llmlab.cost": 0.5})
+        call(trace, "tool")
+        with pytest.raises(BudgetExceeded, match="allows 2 model and tool steps"):
+            call(trace)
+    assert (spent.model_calls, spent.tool_calls, spent.tokens, spent.cost) == (1, 1, 10, 0.5)
+    for _ in range(3):
+        call(trace)
+    with trace.limit(Budget(steps=100)), pytest.raises(BudgetExceeded, match="allows 6 model and tool steps"):
+        call(trace)
+    assert trace.totals.model_calls + trace.totals.tool_calls == 6
+
+
+@pytest.mark.parametrize(("inner", "outer", "fits"), [(2, 9, 2), (9, 3, 3), (None, 3, 3)])
+def test_of_limits_inside_each_other_the_narrower_one_holds(inner: int | None, outer: int, fits: int) -> None:
+    trace = Trace()
+    with trace.limit(Budget(steps=outer)), trace.limit(Budget(steps=inner)):
+        for _ in range(fits):
+            call(trace)
+        with pytest.raises(BudgetExceeded, match=f"allows {fits} "):
+            call(trace)
+    call(trace)
+
+
+def test_seconds_and_depth_of_a_part_count_from_its_beginning() -> None:
+    trace = Trace()
+    trace.advance_to(1000)
+    with trace.span("a"), trace.span("b"), trace.limit(Budget(seconds=60, depth=1)) as spent:
+        with trace.span("c"):
+            call(trace)
+            with pytest.raises(BudgetExceeded, match="1 spans inside each other"), trace.span("d"):
+                pass
+        trace.advance_to(1061)
+        with pytest.raises(BudgetExceeded, match="seconds"):
+            call(trace)
+    assert 61 <= spent.seconds < 120
+
+
+def test_a_limit_holds_for_its_own_trace_only() -> None:
+    trace, other = Trace(), Trace()
+    with trace.limit(Budget(steps=0)) as spent:
+        call(other)
+    assert (len(other), spent.steps) == (1, 0)
+
+
+async def test_limits_of_parallel_parts_do_not_count_each_others_calls() -> None:
+    trace, both = Trace(), asyncio.Barrier(2)
+
+    async def work(steps: int) -> int:
+        with trace.limit(Budget(steps=steps)) as spent:
+            await both.wait()
+            with contextlib.suppress(BudgetExceeded):
+                while True:
+                    call(trace)
+                    await asyncio.sleep(0)
+        return spent.model_calls
+
+    assert await asyncio.gather(work(2), work(5)) == [2, 5]
+
+
+async def test_calls_side_by_side_may_not_go_over_the_limit_of_their_part_together() -> None:
+    trace = Trace()
+
+    async def one() -> None:
+        with trace.step("model", "chat"):
+            await asyncio.sleep(0)
+
+    with trace.limit(Budget(steps=3)) as spent:
+        await asyncio.gather(*(one() for _ in range(8)), return_exceptions=True)
+    assert spent.model_calls == 3
+
+
+def test_money_that_is_nearly_nothing_is_told_exactly() -> None:
+    trace = Trace(budget=Budget(money=2e-5))
+    call(trace, **{"llmlab.cost": 3e-5})
+    with pytest.raises(BudgetExceeded, match=r"allows 0\.000020 in money and 0\.000030 in money"):
+        call(trace)
+
+
+# --- A part of a trace ------------------------------------------------------------------------------------------------
+
+
+def test_a_part_is_a_step_with_all_below_it() -> None:
+    trace = Trace()
+    with trace.span("a"):
+        call(trace, **{IN: 1})
+    with trace.span("b"):
+        with trace.span("c"):
+            call(trace, "tool", **{IN: 2})
+        trace.event("said")
+    call(trace, **{IN: 4})
+    part = trace.part(3)
+    assert shape(part) == [(3, None, "b"), (4, 3, "c"), (5, 4, "call"), (6, 3, "said")]
+    assert (part.name, part.totals.tokens, part.totals.tool_calls, part.totals.model_calls) == ("b", 2, 1, 0)
+    assert trace.totals.tokens == 7
+
+
+async def test_parts_of_runs_side_by_side_are_told_apart() -> None:
+    trace, both = Trace(), asyncio.Barrier(2)
+
+    async def work(name: str) -> int:
+        with trace.span(name) as span:
+            await both.wait()
+            call(trace, "tool", by=name)
+            await both.wait()
+        return span.id
+
+    for name, root in zip("ab", await asyncio.gather(work("a"), work("b")), strict=True):
+        assert [step.get("by", step.name) for step in trace.part(root)] == [name, name]
+
+
+# --- Going on with a saved run ----------------------------------------------------------------------------------------
+
+
+def ask(trace: Trace, asked: Any, answer: str, seconds: float = 0, kind: tracing.Kind = "model") -> str:
+    """A call as `Model.chat` and `Tool.call` make it: what was kept is not asked again."""
+    with trace.step(kind, "call") as step:
+        if kept := trace.kept(step, asked):
+            return f"kept {kept.get('answer')}"
+        trace.advance_to(step.start + seconds)
+        step.attributes["answer"] = answer
+    return answer
+
+
+def test_calls_that_were_finished_are_kept_when_the_run_goes_on(tmp_path: Path) -> None:
+    file = tmp_path / "run.jsonl"
+    first = Trace.resume(file, "run")
+    assert [ask(first, "a", "1"), ask(first, "b", "2")] == ["1", "2"]
+    again = Trace.resume(file, "run")
+    assert [ask(again, "b", "-"), ask(again, "a", "-"), ask(again, "c", "3")] == ["kept 2", "kept 1", "3"]
+    assert [step.get("llmlab.resumed", False) for step in again] == [True, True, False]
+    last = Trace.resume(file, "run")
+    assert [ask(last, x, "-") for x in "abc"] == ["kept 1", "kept 2", "kept 3"]
+    assert len(Trace.load(file)) == 3
+
+
+def test_the_same_call_made_twice_is_kept_twice_in_its_order(tmp_path: Path) -> None:
+    file = tmp_path / "run.jsonl"
+    first = Trace.resume(file, "run")
+    for answer in "123":
+        ask(first, {"ask": "roll", "n": [1]}, answer)
+    again = Trace.resume(file, "run")
+    assert [ask(again, {"n": [1], "ask": "roll"}, "4") for _ in range(4)] == ["kept 1", "kept 2", "kept 3", "4"]
+
+
+def test_a_call_of_another_kind_is_another_call(tmp_path: Path) -> None:
+    file = tmp_path / "run.jsonl"
+    ask(Trace.resume(file, "run"), "a", "1")
+    assert ask(Trace.resume(file, "run"), "a", "2", kind="tool") == "2"
+
+
+def test_a_call_that_failed_or_was_interrupted_is_not_kept(tmp_path: Path) -> None:
+    file = tmp_path / "run.jsonl"
+    first = Trace.resume(file, "run")
+    for error in (ValueError(), KeyboardInterrupt()):
+        with contextlib.suppress(type(error)), first.step("model", "call") as step:
+            first.kept(step, "a")
+            raise error
+    assert [step.status for step in first] == ["error", "interrupted"]
+    assert ask(Trace.resume(file, "run"), "a", "1") == "1"
+
+
+def test_a_call_that_is_kept_takes_as_long_and_counts_as_much_as_it_did(tmp_path: Path) -> None:
+    file = tmp_path / "run.jsonl"
+    first = Trace.resume(file, "run")
+    with first.step("model", "call") as step:
+        first.kept(step, "a")
+        first.advance_to(step.start + 50)
+        step.attributes |= {IN: 10, "llmlab.cost": 0.5}
+    trace = Trace.resume(file, "run", Budget(steps=1))
+    ask(trace, "a", "-")
+    assert (trace.totals.tokens, trace.totals.cost) == (10, 0.5)
+    assert 50 <= trace.now() < 110
+    assert trace.steps[0].seconds >= 50
+    with pytest.raises(BudgetExceeded):
+        ask(trace, "b", "-")
+
+
+def test_without_a_file_nothing_is_kept() -> None:
+    trace = Trace()
+    assert [ask(trace, "a", "1"), ask(trace, "a", "2")] == ["1", "2"]
+    assert "llmlab.key" not in trace.steps[0].attributes
+
+
+def test_a_longer_attempt_is_kept_though_a_shorter_one_came_after_it(tmp_path: Path) -> None:
+    file = tmp_path / "run.jsonl"
+    first = Trace.resume(file, "run")
+    for x in "abc":
+        ask(first, x, x)
+    ask(Trace.resume(file, "run"), "a", "-")  # broken off at once
+    third = Trace.resume(file, "run")
+    assert [ask(third, x, "-") for x in "abc"] == ["kept a", "kept b", "kept c"]
+
+
+def test_a_line_that_was_cut_is_passed_over_and_the_next_attempt_stands_on_its_own_line(tmp_path: Path) -> None:
+    file = tmp_path / "run.jsonl"
+    first = Trace.resume(file, "run")
+    ask(first, "a", "1")
+    ask(first, "b", "2")
+    for cut in (1, 30, 1):  # twice in a row, in each attempt
+        file.write_bytes(file.read_bytes()[:-cut])
+        again = Trace.resume(file, "run")
+        assert ask(again, "a", "-") == "kept 1"
+        ask(again, "b", "2")
+    assert len(Trace.load(file)) == 2
+
+
+def test_a_broken_line_in_the_middle_is_no_cut_one(tmp_path: Path) -> None:
+    file = tmp_path / "run.jsonl"
+    first = Trace.resume(file, "run")
+    for x in "ab":
+        ask(first, x, x)
+    header, a, b, _ = file.read_text(encoding="utf-8").split("\n")
+    file.write_text("\n".join([header, a[:-9], b, ""]), encoding="utf-8")
+    with pytest.raises(LabError, match="a line in its middle is broken"):
+        Trace.resume(file, "run")
+
+
+def test_a_file_that_got_no_room_for_its_first_line_is_begun_anew(tmp_path: Path) -> None:
+    file = tmp_path / "run.jsonl"
+    file.touch()
+    assert ask(Trace.resume(file, "run"), "a", "1") == "1"
+    assert len(Trace.load(file)) == 1
+
+
+def test_the_run_of_another_name_is_refused_in_a_short_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "run.jsonl"
+    Trace.resume(file, "a" * 10_000)
+    with pytest.raises(LabError, match=r"run\.jsonl holds the run 'aaa") as caught:
+        Trace.resume(file, "b" * 10_000)
+    assert is_one_sentence(str(caught.value))
+    assert len(str(caught.value)) < 400
+
+
+def test_a_run_whose_name_holds_a_key_or_the_home_folder_goes_on(secret: str, tmp_path: Path) -> None:
+    file, name = tmp_path / "run.jsonl", f"sum of {Path.home()}/a.txt with {secret}"
+    ask(Trace.resume(file, name), f"read {secret}", f"it is {secret}")
+    assert ask(Trace.resume(file, name), f"read {secret}", "-") == "kept it is [key]"
+
+
+def test_a_full_disk_is_said_in_a_sentence_and_leaves_no_half_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "run.jsonl"
+    trace = Trace.resume(file, "run")
+    ask(trace, "a", "1")
+
+    def full(descriptor: int) -> None:
+        os.truncate(descriptor, os.fstat(descriptor).st_size - 15)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(LabError) as caught:
+            ask(trace, "b", "2")
+    assert is_one_sentence(str(caught.value))
+    assert "No space left on device" in str(caught.value)
+    assert len(trace) == 2
+    ask(trace, "c", "3")  # there is room again
+    again = Trace.resume(file, "run")
+    assert [ask(again, x, "-") for x in "abc"] == ["kept 1", "-", "kept 3"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+def test_a_disk_that_is_really_full_is_said_in_the_same_sentence() -> None:
+    with pytest.raises(LabError, match="No space left on device"):
+        Trace("run", path="/dev/full")

@@ -41,7 +41,7 @@ class RecordingError(LabError):
 
 
 class BudgetExceeded(LabError):
-    """A run reached a limit of its budget. `limit` names it: steps, tokens, seconds or money."""
+    """A run reached a limit of its budget. `limit` names it: steps, tokens, seconds, money, depth or repetition."""
 
     def __init__(self, limit: str, message: str):
         super().__init__(message)

@@ -87,17 +87,19 @@ def _size(base64: str) -> str:
 
 
 def _repeats(structured: Any, lines: list[str]) -> bool:
-    """Whether the text blocks are the structured content over again; servers send both for older clients."""
-    said = [_parsed(line) for line in lines]
-    inner = structured.get("result") if isinstance(structured, dict) and set(structured) == {"result"} else structured
-    return said in ([structured], [inner], [str(inner)], inner)
+    """Whether the text blocks are the structured content over again; servers send both, for older clients."""
+    inner = structured["result"] if isinstance(structured, dict) and list(structured) == ["result"] else structured
+    return any(
+        len(values) == len(lines) and all(_says(line, value) for line, value in zip(lines, values, strict=True))
+        for values in ([structured], inner if isinstance(inner, list) else [inner])
+    )
 
 
-def _parsed(text: str) -> Any:
+def _says(line: str, value: Any) -> bool:
     try:
-        return json.loads(text)
+        return line == value or json.loads(line) == value
     except ValueError:
-        return text
+        return False
 
 
 def _cut(text: str, limit: int) -> str:

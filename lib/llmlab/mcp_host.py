@@ -227,11 +227,11 @@ class Host:
         return dict(zip(names([(server, prompt.name) for server, prompt in kept]), kept, strict=True))
 
     def _offers(self) -> list[Offer]:
-        return [Offer.of(name, tool) for name, server in self.servers.items() for tool in server.tools]
+        return [offer for server in self.servers.values() for offer in server.tools]
 
     def _offer(self, server: str, tool: str) -> Offer:
-        for offer in self._offers():
-            if (offer.server, offer.name) == (server, tool):
+        for offer in self._server(server).tools:
+            if offer.name == tool:
                 return offer
         raise ToolError(f"server {server} offers no tool {tool} any more")
 

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from mcp.shared.uri_template import InvalidUriTemplate, UriTemplate
@@ -36,7 +37,7 @@ class Offer:
         described = tool.description or tool.title or ""
         return cls(server, tool.name, described, tool.input_schema, tool.output_schema, annotations)
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """A hash of all that the server says of the tool."""
         said = [self.server, self.name, self.description, self.parameters, self.output, self.annotations]

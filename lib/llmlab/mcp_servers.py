@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from llmlab import trace
 from llmlab.errors import ServerError
+from llmlab.mcp_offers import Offer
 from llmlab.mcp_targets import Remote, Stderr, Target, transport
 from llmlab.wiretap import WireTap
 
@@ -49,7 +50,7 @@ class Server:
         self.name, self.target, self.mode, self.seconds, self.starts = name, target, mode, seconds, starts
         self.client: Client | None = None
         self.protocol: str | None = None
-        self.tools: list[types.Tool] = []
+        self.tools: list[Offer] = []
         self.resources: list[types.Resource] = []
         self.templates: list[types.ResourceTemplate] = []
         self.prompts: list[types.Prompt] = []
@@ -211,7 +212,7 @@ class Server:
 
     async def _discover(self, client: Client) -> None:
         can = client.server_capabilities
-        self.tools = await self._pages(client.list_tools, "tools", can.tools)
+        self.tools = [Offer.of(self.name, tool) for tool in await self._pages(client.list_tools, "tools", can.tools)]
         self.resources = await self._pages(client.list_resources, "resources", can.resources)
         self.templates = await self._pages(client.list_resource_templates, "resource_templates", can.resources)
         self.prompts = await self._pages(client.list_prompts, "prompts", can.prompts)

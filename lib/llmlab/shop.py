@@ -113,8 +113,8 @@ class Rows:
 def query(db: Path, sql: str, parameters: Sequence[Any] = (), limit: int = LIMIT) -> Rows:
     """Run one SELECT on a database that is opened for reading only, for at most SECONDS of computing.
 
-    Raises ToolError with what SQLite says, also of texts that are no Unicode and of numbers that are too large. The authorizer is needed besides `mode=ro`: that alone lets ATTACH and
-    VACUUM INTO write other files.
+    Raises ToolError with what SQLite says, also of texts that are no Unicode and of numbers that are too large. The
+    authorizer is needed besides `mode=ro`: that alone lets ATTACH and VACUUM INTO write other files.
     """
     started = time.thread_time()
 

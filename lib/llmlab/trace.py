@@ -335,7 +335,8 @@ class Trace:
         step.end = step.start if step.kind == "event" else self.now()
         step.attributes = plain(step.attributes)
         self._add(step)
-        self._write(_line(step))
+        if self.path:
+            self._write(_line(step))
 
     def _write(self, text: str, mode: str = "a") -> None:
         if not self.path:
@@ -421,8 +422,8 @@ def _read(path: Path) -> tuple[list[list[Step]], str]:
             raise ValueError("it is empty")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, LookupError) as error:
         raise LabError(
-            f"Trace.load takes a file that Trace.save wrote, but {path.name} is not one ({_sentence(error)}); "
-            f"check the path."
+            f"A saved trace is a file that the lab has written, but {path.name} is not one ({_sentence(error)}); check "
+            f"the path."
         ) from error
     return [sorted(steps, key=lambda step: step.id) for steps in attempts], name
 

@@ -29,7 +29,7 @@ Direction = Literal["sent", "received"]  # as the client sees it
 Frame = Literal["request", "notification", "result", "error", "junk", "http", "ended"]
 KEPT = 1_000_000  # characters of one message
 FLOOD = 2_000  # messages that a server may send while it is asked nothing
-_SECRET = re.compile(r"authorization|cookie|secret|password|token|api-?key", re.IGNORECASE)
+_SECRET = re.compile(r"authorization|cookie|secret|passw|token|credential|(^|[-_])(api)?key", re.IGNORECASE)
 
 
 @dataclass
@@ -94,7 +94,8 @@ class WireTap:
     ) -> trace.Step:
         """Add one step of kind "protocol" to the current trace, or to the tap's own."""
         about = {"llmlab.server": self.server, "llmlab.direction": direction, "llmlab.frame": frame}
-        with (trace.current() or self.trace).step("protocol", name, **about, **(attributes or {})) as step:
+        with (trace.current() or self.trace).step("protocol", name) as step:
+            step.attributes.update(about, **(attributes or {}))  # redacted once, when the step ends
             if error is not None:
                 step.status, step.error = "error", trace.redact(error)
         return step

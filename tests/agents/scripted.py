@@ -18,6 +18,7 @@ from llmlab.agents import (
     PlanAndAct,
     Recursive,
     Reflective,
+    Run,
     SelfConsistency,
     SingleStep,
     TaskList,
@@ -114,3 +115,11 @@ AGENTS: dict[str, tuple[Callable[[Model], Agent], list[Any]]] = {
         ["It rains.", "It rains in Oslo."],
     ),
 }  # fmt: skip
+
+
+async def whole(name: str, task: str) -> tuple[Run, list[Any]]:
+    """A run that nobody breaks off, and an answer for each of its calls."""
+    build, usual = AGENTS[name]
+    script = Script(*usual)
+    run = await build(script.model).run(task)
+    return run, [*usual, *[usual[-1]] * (len(script.asked) - len(usual))]

@@ -3,11 +3,11 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scripted import TOKENS, Script
 
 from llmlab import Budget
 from llmlab.agents import ChainOfThought, SelfConsistency
 from llmlab.agents.chain_of_thought import answer_of
-from scripted import TOKENS, Script
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
 

@@ -4,12 +4,12 @@ import json
 from typing import Any
 
 import pytest
+from scripted import Script, acts, look
 
 from llmlab import Budget, ToolError
 from llmlab.agents import PlanAndAct
 from llmlab.agents.plan_and_act import Step, plan_schema, read_plan
 from llmlab.tools import tool
-from scripted import Script, acts, look
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
 
@@ -33,7 +33,9 @@ async def test_it_plans_acts_and_answers_with_each_step_in_the_trace() -> None:
     run = await PlanAndAct(script.model, [look, write]).run("A post about Oslo.")
     assert (run.stopped, run.answer) == ("done", "A post.")
     assert run.notes["results"] == {1: "Rain in Oslo.", 2: "A text about rain."}
-    assert run.notes["plans"] == [[Step(tool="look", task="Look at Oslo."), Step(tool="write", task="Write.", needs=[1])]]
+    assert run.notes["plans"] == [
+        [Step(tool="look", task="Look at Oslo."), Step(tool="write", task="Write.", needs=[1])]
+    ]
     planned, first, second, last = script.asked
     assert "- look: The weather in a city.\n- write: Write a text." in planned["messages"][0]["content"]
     assert planned["response_format"]["json_schema"]["schema"] == plan_schema(["look", "write"])
@@ -63,7 +65,9 @@ async def test_it_plans_acts_and_answers_with_each_step_in_the_trace() -> None:
         (plan(("look", "Look.", []), ("look", "Look.", [3])), "step 2 needs [3]"),
     ],
 )
-async def test_a_plan_that_is_no_plan_is_asked_for_again_with_what_is_wrong_and_then_given_up(text: str, wrong: str) -> None:
+async def test_a_plan_that_is_no_plan_is_asked_for_again_with_what_is_wrong_and_then_given_up(
+    text: str, wrong: str
+) -> None:
     assert wrong in read_plan(text, ["look", "write"])[1]
     script = Script(text)
     run = await PlanAndAct(script.model, [look, write]).run("A post.")

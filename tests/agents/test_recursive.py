@@ -6,11 +6,11 @@ import re
 from typing import Any
 
 import pytest
+from scripted import Script
 
 from llmlab import Budget
 from llmlab.agents import Recursive
 from llmlab.agents.recursive import items_of
-from scripted import Script
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
 
@@ -63,7 +63,12 @@ async def test_the_tree_of_the_parts_stands_in_the_trace() -> None:
 
 @pytest.mark.parametrize(
     "halves",
-    [{"left": [1, 2, 3], "right": []}, {"left": [], "right": [1]}, {"left": [1], "right": [1, 2, 3, 4]}, {"left": [], "right": []}],
+    [
+        {"left": [1, 2, 3], "right": []},
+        {"left": [], "right": [1]},
+        {"left": [1], "right": [1, 2, 3, 4]},
+        {"left": [], "right": []},
+    ],
 )
 async def test_a_split_that_makes_nothing_smaller_is_stopped_as_a_loop(halves: dict[str, list[int]]) -> None:
     script = Script(json.dumps(halves))
@@ -72,7 +77,9 @@ async def test_a_split_that_makes_nothing_smaller_is_stopped_as_a_loop(halves: d
     assert "3 items were split into" in run.why
 
 
-@pytest.mark.parametrize("said", ["Half and half.", '{"left": [1]}', '{"left": 1, "right": 2}', '{"left": [1.5], "right": [2]}'])
+@pytest.mark.parametrize(
+    "said", ["Half and half.", '{"left": [1]}', '{"left": 1, "right": 2}', '{"left": [1.5], "right": [2]}']
+)
 async def test_a_split_that_is_none_is_an_error(said: str) -> None:
     run = await Recursive(Script(said).model).run("1, 2, 3")
     assert run.stopped == "error"

@@ -3,10 +3,10 @@
 import json
 
 import pytest
+from scripted import Script
 
 from llmlab import Budget
 from llmlab.agents import Criterion, Reflective
-from scripted import Script
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
 

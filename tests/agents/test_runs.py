@@ -1,11 +1,11 @@
 """How a Run looks."""
 
 import pytest
+from scripted import Script, acts, look
 
 from llmlab import Budget, Trace
 from llmlab.agents import Member, Run, SingleStep, Team, ToolLoop
 from llmlab.show.runs import letters
-from scripted import Script, acts, look
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
 

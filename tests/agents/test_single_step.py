@@ -1,9 +1,9 @@
 """One call, one answer."""
 
 import pytest
+from scripted import Script, acts, look
 
 from llmlab.agents import SingleStep
-from scripted import Script, acts, look
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
 

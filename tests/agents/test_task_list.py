@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 import pytest
+from scripted import Script
 
 from llmlab import Budget
 from llmlab.agents import TaskList
-from scripted import Script
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
 
@@ -19,13 +19,19 @@ def tasks(*some: str) -> str:
 async def test_it_does_the_first_task_adds_new_ones_sorts_and_ends_with_the_list() -> None:
     script = Script("r1", tasks("b", "c"), tasks("c", "b"), "r2", tasks(), "r3", tasks())
     run = await TaskList(script.model).run("a")
-    assert (run.stopped, run.answer, run.notes) == ("done", "r3", {"done": {"a": "r1", "c": "r2", "b": "r3"}, "open": []})
+    assert (run.stopped, run.answer, run.notes) == (
+        "done",
+        "r3",
+        {"done": {"a": "r1", "c": "r2", "b": "r3"}, "open": []},
+    )
     assert "Done so far: r1; r2\nTask: b\n" in script.said[5]
     assert [step.get("task") for step in run.trace.of("span")] == ["a", "a", "c", "b"]
 
 
 async def test_sorting_takes_only_the_order_from_the_model() -> None:
-    script = Script("r1", tasks("b", "c", "d"), tasks("invented", "d"), "r2", tasks(), tasks(), "r3", tasks(), "r4", tasks())
+    script = Script(
+        "r1", tasks("b", "c", "d"), tasks("invented", "d"), "r2", tasks(), tasks(), "r3", tasks(), "r4", tasks()
+    )
     run = await TaskList(script.model).run("a")
     assert list(run.notes["done"]) == ["a", "d", "b", "c"]
 

@@ -5,11 +5,11 @@ import dataclasses
 from typing import Any
 
 import pytest
+from scripted import Script, acts, look
 
 from llmlab import Budget, LabError, Trace
 from llmlab.agents import Agent, Letter, Member, Run, SingleStep, Team
 from llmlab.agents.team import PERSON, ROOM
-from scripted import Script, acts, look
 from sentence import is_one_sentence
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
@@ -47,7 +47,12 @@ async def test_members_work_in_the_order_of_their_letters_and_the_last_one_answe
     assert (run.stopped, run.answer) == ("done", "book")
     assert writer.asked == ["writer's goal.\ncollector: collector's part"]
     assert sorted(editor.asked[0].splitlines()) == ["analyst: analyst's part", "editor's goal.", "writer: text"]
-    assert run.notes["results"] == {"collector": "collector's part", "writer": "text", "analyst": "analyst's part", "editor": "book"}
+    assert run.notes["results"] == {
+        "collector": "collector's part",
+        "writer": "text",
+        "analyst": "analyst's part",
+        "editor": "book",
+    }
 
 
 async def test_letters_are_read_in_the_order_of_after_whichever_comes_first() -> None:
@@ -75,7 +80,9 @@ async def test_each_letter_keeps_to_the_contract_and_is_an_event_of_the_trace() 
         Letter("a", "b", "result", "a's part"),
         Letter("b", PERSON, "result", "b's part"),
     ]
-    assert [dict(event.attributes) for event in run.trace.of("event")] == [dataclasses.asdict(letter) for letter in letters]
+    assert [dict(event.attributes) for event in run.trace.of("event")] == [
+        dataclasses.asdict(letter) for letter in letters
+    ]
     with pytest.raises(dataclasses.FrozenInstanceError):
         letters[0].text = "Do something else."
 
@@ -93,7 +100,12 @@ async def test_those_who_wait_for_nobody_work_side_by_side() -> None:
 
 async def test_members_have_tools_and_models_of_their_own() -> None:
     collector, writer = Script(acts(("look", {"city": "Oslo"}))), Script("It rains.")
-    team = Team([member("collector", SingleStep(collector.model, [look])), member("writer", SingleStep(writer.model), "collector")])
+    team = Team(
+        [
+            member("collector", SingleStep(collector.model, [look])),
+            member("writer", SingleStep(writer.model), "collector"),
+        ]
+    )
     run = await team.run("Weather?")
     assert (run.answer, writer.said) == ("It rains.", ["writer's goal.\ncollector: Rain in Oslo."])
     assert ("tools" in collector.asked[0], "tools" in writer.asked[0]) == (True, False)
@@ -102,7 +114,9 @@ async def test_members_have_tools_and_models_of_their_own() -> None:
 
 async def test_a_member_that_crashes_is_a_failure_that_the_others_are_told() -> None:
     editor = Says("without figures")
-    team = Team([member("analyst", Crashes(Script("").model)), member("writer"), member("editor", editor, "analyst", "writer")])
+    team = Team(
+        [member("analyst", Crashes(Script("").model)), member("writer"), member("editor", editor, "analyst", "writer")]
+    )
     run = await team.run("A book.")
     assert (run.stopped, run.answer) == ("done", "without figures")
     assert "analyst: analyst crashed (ZeroDivisionError: division by zero)" in editor.asked[0]
@@ -130,7 +144,9 @@ async def test_nonsense_is_asked_for_anew_once_with_what_is_wrong() -> None:
 
 async def test_nonsense_twice_is_a_failure_of_that_member_only() -> None:
     editor = Says("book")
-    run = await Team([member("writer", Says("a very long text"), accept=not_short), member("editor", editor, "writer")]).run("Write.")
+    run = await Team(
+        [member("writer", Says("a very long text"), accept=not_short), member("editor", editor, "writer")]
+    ).run("Write.")
     assert run.answer == "book"
     assert "writer: writer gave no usable result: it is too long" in editor.asked[0]
 
@@ -170,7 +186,8 @@ async def test_a_member_that_floods_an_inbox_has_to_wait_and_the_letters_of_othe
 
     says = Says("book")
     editor = member("editor", says, "flooder", "writer")
-    run = await Team([member("flooder", Says(flood)), member("writer"), editor]).run("A book.")
+    team = Team([member("flooder", Says(flood)), member("writer"), editor])
+    run = await asyncio.wait_for(team.run("A book."), 60)
     assert (run.stopped, run.answer) == ("done", "book")
     assert "writer: writer's part" in says.asked[0]
     assert says.asked[0].count("spam") == (1 if sender == "flooder" else 0)
@@ -179,7 +196,8 @@ async def test_a_member_that_floods_an_inbox_has_to_wait_and_the_letters_of_othe
 async def test_more_letters_at_once_than_there_is_room_for_all_arrive() -> None:
     many = [member(f"m{i}") for i in range(3 * ROOM)]
     says = Says("book")
-    run = await Team([*many, member("editor", says, *(one.name for one in many))]).run("A book.")
+    team = Team([*many, member("editor", says, *(one.name for one in many))])
+    run = await asyncio.wait_for(team.run("A book."), 60)
     assert run.answer == "book"
     assert len(says.asked[0].splitlines()) == 1 + 3 * ROOM
 
@@ -192,7 +210,9 @@ async def test_a_team_begins_each_run_with_empty_inboxes() -> None:
         return "slow"
 
     editor = Says("book")
-    team = Team([member("fast", Says("old", "new")), member("slow", Says(wait)), member("editor", editor, "fast", "slow")])
+    team = Team(
+        [member("fast", Says("old", "new")), member("slow", Says(wait)), member("editor", editor, "fast", "slow")]
+    )
     with Trace() as trace:
         first = asyncio.create_task(team.run("First."))
         while not any(event.get("to") == "editor" for event in trace.of("event")):

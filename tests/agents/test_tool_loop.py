@@ -4,11 +4,11 @@ import asyncio
 from typing import Any
 
 import pytest
+from scripted import Script, acts, look, looking
 
 from llmlab import Budget
 from llmlab.agents import ToolLoop
 from llmlab.tools import tool
-from scripted import Script, acts, look, looking
 from stub import reply
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]

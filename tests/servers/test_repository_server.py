@@ -15,6 +15,8 @@ from llmlab.shop import Shop, git_environment
 
 pytestmark = pytest.mark.anyio
 
+SIGNATURE = "-----BEGIN PGP SIGNATURE-----\n \n aGVsbG8=\n -----END PGP SIGNATURE-----"
+
 
 def git(folder: Path, *arguments: str) -> str:
     who = ["-c", "user.name=Test", "-c", "user.email=test@wrenandkettle.example"]
@@ -110,15 +112,26 @@ async def test_what_is_no_commit_is_refused(repository: Client, shop: Shop) -> N
     assert not (shop.repository / "x").exists()
 
 
+async def test_a_machine_without_git_is_told(repository: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert "needs the program git" in await bad(repository, "show_commit", commit="HEAD")
+
+
 async def test_settings_of_the_repository_run_no_program(repository: Client, shop: Shop) -> None:
-    mark = shop.folder / "ran"
+    mark, program = shop.folder / "ran", shop.folder / "program"
+    program.write_text(f"#!/bin/sh\ntouch '{mark.as_posix()}'\n", encoding="utf-8", newline="\n")
+    program.chmod(0o755)
     (shop.repository / ".git" / "info").mkdir(exist_ok=True)
     (shop.repository / ".git" / "info" / "attributes").write_text("*.md diff=text\n", encoding="utf-8")
     for setting in ("diff.external", "diff.text.textconv", "gpg.program"):
-        git(shop.repository, "config", setting, f"touch '{mark.as_posix()}' #")
+        git(shop.repository, "config", setting, program.as_posix())
     git(shop.repository, "config", "log.showSignature", "true")
+    signed = git(shop.repository, "cat-file", "commit", "HEAD").replace("\n\n", f"\ngpgsig {SIGNATURE}\n\n", 1)
+    (shop.folder / "signed").write_text(f"{signed}\n", encoding="utf-8", newline="\n")
+    sha = git(shop.repository, "hash-object", "-t", "commit", "-w", str(shop.folder / "signed"))
+    git(shop.repository, "update-ref", "HEAD", sha)
     assert "+# Christmas market" in await good(repository, "show_commit", commit="HEAD")
-    await good(repository, "commit_log")
+    assert (await good(repository, "commit_log"))["commits"][0]["commit"] == sha[:10]
     assert not mark.exists()
 
 

@@ -63,14 +63,13 @@ class Team(Agent):
         try:
             *_, self.last = TopologicalSorter({member.name: member.after for member in members}).static_order()
         except CycleError as error:
-            round = ", ".join(error.args[1])
+            names = ", ".join(error.args[1])
             raise LabError(
-                f"Members may wait only for earlier ones, but these wait in a circle: {round}; change `after`."
+                f"Members may wait only for earlier ones, but these wait in a circle: {names}; change `after`."
             ) from None
-        if open_ends := set(self.members) - waited_for - {self.last}:
-            raise LabError(
-                f"One member has to be the last, but nobody waits for {', '.join(sorted(open_ends | {self.last}))}; name them in `after`."
-            )
+        if len(ends := set(self.members) - waited_for) > 1:
+            names = ", ".join(sorted(ends))
+            raise LabError(f"One member has to be the last, but nobody waits for {names}; name them in `after`.")
 
     async def work(self, run: Run) -> None:
         """Give the task to those who wait for nobody, and wait for the last one's letter."""

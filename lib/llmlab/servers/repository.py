@@ -86,8 +86,9 @@ def server(root: Path) -> MCPServer:
         if re.fullmatch(r"[A-Za-z0-9][\w./~^-]*", commit):
             try:
                 return text("rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}").strip()
-            except ToolError:
-                pass  # git is quiet about what it did not find
+            except ToolError as error:
+                if not str(error).startswith("Git says"):  # no git, no time: that is another matter
+                    raise
         raise ToolError(f"There is no commit {commit!r}; commit_log shows those that there are")
 
     def inside(path: str) -> str:
