@@ -14,7 +14,7 @@ import pytest
 from jupyterlab.labapp import LabApp
 
 import llmlab
-from llmlab import Reply, cli, doctor, settings, weights, workshop
+from llmlab import Reply, cli, doctor, measure, settings, weights, workshop
 from llmlab.weights import Weights
 
 CONTENT = b"GGUF and so on"
@@ -194,6 +194,26 @@ def test_an_evaluation_that_is_stopped_tells_what_was_done(
     assert "/3 (" in capsys.readouterr().out
     assert json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))["asked"].startswith("3 of 1")
     assert len((tmp_path / "run.jsonl").read_text(encoding="utf-8").splitlines()) == 3
+
+
+def test_measuring_a_chapter_without_an_experiment_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["measure", "99"]) == 1
+    assert "'99' was asked for" in sentence(capsys)
+
+
+def test_a_measurement_is_run_kept_and_shown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], connected: list[dict[str, Any]]
+) -> None:
+    row = {"variant": "direct", "right": True, "calls": 1, "tokens": 9, "seconds": 0.5}
+    source = f"from llmlab.measure import Measured\n\n\nasync def full(model, told):\n    told({row})\n"
+    (tmp_path / "ch98.py").write_text(f"{source}    return Measured([{row}], {{'model': 'm'}})\n", encoding="utf-8")
+    monkeypatch.setattr(measure, "EXPERIMENTS", tmp_path)
+    monkeypatch.setattr(measure, "MEASURED", tmp_path)
+    monkeypatch.setattr(settings, "ROOT", tmp_path)
+    assert cli.main(["measure", "98", "--without-adapter"]) == 0
+    assert connected == [{"adapter": None}]
+    assert "1/1" in capsys.readouterr().out
+    assert measure.kept("98", tmp_path)[0].rows == [row]
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """What chapters 07 and 08 measure with: facts from the shop, checks of posts, tools that fail on purpose."""
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -73,6 +74,17 @@ async def test_the_tools_of_the_desk_refuse_what_comes_too_early_and_end_in_a_ch
     assert desk.model.asked[-1] == "Revise the text by this advice: Add this fact: 14 grams for a litre.\n\nNothing."
     desk.sections = {n: ". ".join(facts) for n, facts in enumerate(desk.facts.values(), 1)}
     assert (await check.call({})).ok
+
+
+async def test_a_desk_with_a_file_is_as_it_was_after_each_change_of_it(shop: Shop, tmp_path: Path) -> None:
+    file = tmp_path / "desk.json"
+    desk = plan.Desk(Writer('{"headings": ["Brewing"]}', "Water, 3."), shop, file)
+    search, _, outline, write, check = desk.tools
+    for called, arguments in ((search, {"product": "oolong"}), (outline, {}), (write, {"number": 1}), (check, {})):
+        await called.call(arguments)
+        again = plan.Desk(desk.model, shop, file)
+        for part in ("product", "facts", "headings", "sections", "advice"):
+            assert getattr(again, part) == getattr(desk, part), called.name
 
 
 async def test_a_failing_tool_fails_so_often_and_then_works_with_its_arguments_still_checked() -> None:

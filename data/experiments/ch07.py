@@ -5,6 +5,7 @@ A post is right when a program finds each fact in it, and no number that is not 
 
 from __future__ import annotations
 
+import json
 import re
 import tempfile
 from collections.abc import Callable
@@ -75,15 +76,21 @@ Spoil = Callable[[Tool], Tool]  # puts a tool that fails in the place of one tha
 
 
 class Desk:
-    """What the tools of one post share: its product, the facts by source, headings, sections, what the check found."""
+    """What the tools of one post share: its product, the facts by source, headings, sections, what the check found.
 
-    def __init__(self, model: Model, shop: Shop):
-        self.model, self.shop = model, shop
+    With a file, the desk is there again after a restart: a run that goes on makes no finished tool call anew.
+    """
+
+    def __init__(self, model: Model, shop: Shop, file: Path | None = None):
+        self.model, self.shop, self.file = model, shop, file
         self.product = ""
         self.facts: dict[str, list[str]] = {}
         self.headings: list[str] = []
         self.sections: dict[int, str] = {}
         self.advice: dict[int, str] = {}
+        if file and file.exists():
+            self.product, self.facts, self.headings, *texts = json.loads(file.read_text(encoding="utf-8"))
+            self.sections, self.advice = ({int(n): text for n, text in by_number.items()} for by_number in texts)
 
     @property
     def tools(self) -> list[Tool]:
@@ -107,9 +114,9 @@ class Desk:
             raise ToolError("there are no facts yet; find some first")
         lines = "\n".join("; ".join(facts) for facts in self.facts.values())
         ask = f"Make an outline for a blog post about {self.product}. Answer with JSON: a heading for each line of facts.\n{lines}"
-        self.headings = (await self.model.chat(ask, schema=outline_of(len(self.facts)), stream=False)).json()[
-            "headings"
-        ]
+        reply = await self.model.chat(ask, schema=outline_of(len(self.facts)), stream=False)
+        self.headings = reply.json()["headings"]
+        self._keep()
         return self.headings
 
     async def write_section(self, number: int) -> str:
@@ -121,6 +128,7 @@ class Desk:
         if number in self.advice:  # the check has found something
             ask = f"Revise the text by this advice: {self.advice.pop(number)}\n\n{self.sections[number]}"
         self.sections[number] = (await self.model.chat(ask, max_tokens=120, stream=False)).text.strip()
+        self._keep()
         return self.sections[number]
 
     def check_post(self) -> str:
@@ -129,6 +137,7 @@ class Desk:
             wrong = faults(self.sections[number], facts) if number in self.sections else ["It is not written yet."]
             if wrong:
                 self.advice = {number: wrong[0]} if number in self.sections else {}
+                self._keep()
                 raise ToolError(f"section {number} has to be written again: {wrong[0]}")
         return "The post agrees with the facts."
 
@@ -141,7 +150,13 @@ class Desk:
         if not facts:
             raise ToolError(f"nothing is known about {product!r}; products are {', '.join(PRODUCTS)}")
         self.product, self.facts[source] = product, facts
+        self._keep()
         return "; ".join(facts)
+
+    def _keep(self) -> None:
+        if self.file:
+            state = [self.product, self.facts, self.headings, self.sections, self.advice]
+            self.file.write_text(json.dumps(state), encoding="utf-8")
 
 
 def outline_of(points: int) -> dict[str, Any]:
@@ -182,14 +197,12 @@ def states(trace: Trace) -> list[str]:
     lines = []
     for step in trace:
         if step.kind == "event" and step.name == "plan":
-            lines.append(
-                f"plan: {', '.join(s['tool'] for s in step.get('steps'))}"
-                + (f" ({step.get('wrong')})" if step.get("wrong") else "")
-            )
+            names = ", ".join(planned["tool"] for planned in step.get("steps"))
+            lines.append(f"plan: {names} {step.get('wrong')}".strip())
         if step.kind == "span" and step.name.startswith("step "):
-            tries = [s for s in trace.children(step.id) if s.kind == "tool"]
-            ended = "✓ done" if tries and tries[-1].status == "ok" else "✗ failed"
-            lines.append(f"  {ended} at try {len(tries)}: {step.name}" if tries else f"  ✗ no call: {step.name}")
+            tries = [s.status for s in trace.children(step.id) if s.kind == "tool"]
+            ended = "✓ done" if tries[-1:] == ["ok"] else "… broken off" if step.status != "ok" else "✗ failed"
+            lines.append(f"  {ended} (tool calls: {len(tries)}): {step.name}")
     return lines
 
 
@@ -210,7 +223,7 @@ class OneCall(Agent):
 
 
 class PostWriter(PlanAndAct):
-    """Plan and act with a desk of its own for each run; the answer is the post on it, as far as it is written."""
+    """Plan and act with a fresh desk in memory for each run; the answer is the post on it, as far as it is written."""
 
     def __init__(self, model: Model, shop: Shop, spoil: Spoil | None = None, **options: Any):
         super().__init__(model, **options)

@@ -1,4 +1,4 @@
-"""The `llmlab` command: lab, doctor, fetch, reset, record, eval."""
+"""The `llmlab` command: lab, doctor, fetch, reset, record, measure, eval."""
 
 from __future__ import annotations
 
@@ -35,6 +35,10 @@ def main(argv: list[str] | None = None) -> int:
     record.add_argument("chapters", nargs="*", help="their numbers (else all)")
     record.add_argument("--to", type=Path, help="write recordings for a class here, and leave the chapters as they are")
 
+    full = commands.add_parser("measure", help="run the full experiment of a chapter on the connected model; minutes")
+    full.add_argument("chapter", help="its number, such as 06")
+    full.add_argument("--without-adapter", action="store_true", help="on the model in the box as it was published")
+
     measured = commands.add_parser("eval", help="run the held-out set on the connected model")
     measured.add_argument("--skills", nargs="*", default=[], help="only these (else all)")
     measured.add_argument("--each", type=int, metavar="N", help="only the first N items of each skill")
@@ -54,6 +58,8 @@ def main(argv: list[str] | None = None) -> int:
             return doctor.run()
         if args.command == "fetch":
             return _fetch(args.file, args.if_missing)
+        if args.command == "measure":
+            return asyncio.run(_measure(f"{args.chapter:0>2}", args.without_adapter))
         if args.command == "eval":
             return asyncio.run(_eval(_chosen(args.skills, args.each, args.gate), args.without_adapter, args.out))
         from llmlab import workshop
@@ -115,6 +121,25 @@ def _chosen(skills: list[str], each: int | None, gate: bool) -> list[evaluate.It
     if gate:
         items = evaluate.gate(items)
     return [item for same in evaluate.by_name(items).values() for item in same[:each]]
+
+
+async def _measure(chapter: str, without_adapter: bool) -> int:
+    from llmlab import connect, measure
+
+    measure.pieces(chapter)  # a chapter without an experiment is an error before the model starts
+    model = await (connect(adapter=None) if without_adapter else connect())
+    made = 0
+
+    def tell(row: measure.Row) -> None:
+        nonlocal made
+        made += 1
+        if sys.stdout.isatty():
+            print(f"\r{made} runs made", end="", flush=True)
+
+    result = await measure.experiment(chapter, model, tell)
+    file = result.save(chapter)
+    print(f"\n{result.table('variant')}\nEvery run stands in {file.relative_to(settings.ROOT)}.")
+    return 0
 
 
 async def _eval(items: list[evaluate.Item], without_adapter: bool, out: Path | None) -> int:

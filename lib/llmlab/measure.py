@@ -80,8 +80,9 @@ class Measured:
         parts = [self.about.get("model"), f"adapter {adapter}" if adapter else "", self.about.get("date")]
         return ", ".join(str(p) for p in [*parts, self.about.get("machine")] if p)
 
-    def save(self, chapter: str, folder: Path = MEASURED) -> Path:
-        """Keep it as JSON, one file for a chapter and model."""
+    def save(self, chapter: str, folder: Path | None = None) -> Path:
+        """Keep it as JSON in data/measured, one file for a chapter and model."""
+        folder = folder or MEASURED
         folder.mkdir(parents=True, exist_ok=True)
         name = re.sub(r"[^A-Za-z0-9.]+", "-", str(self.about.get("model", "model"))).strip("-")
         if self.about.get("adapter") == "none":
@@ -151,9 +152,9 @@ def made_with(model: Model) -> dict[str, Any]:
     }
 
 
-def kept(chapter: str, folder: Path = MEASURED) -> list[Measured]:
-    """The full measurements of a chapter, one a model."""
-    return [Measured.load(file) for file in sorted(folder.glob(f"{chapter}-*.json"))]
+def kept(chapter: str, folder: Path | None = None) -> list[Measured]:
+    """The full measurements of a chapter in data/measured, one a model."""
+    return [Measured.load(file) for file in sorted((folder or MEASURED).glob(f"{chapter}-*.json"))]
 
 
 def pieces(chapter: str) -> ModuleType:

@@ -112,7 +112,7 @@ class Totals:
 @dataclass
 class Budget:
     """Limits of a run: model and tool steps, tokens in and out, seconds of wall time, money, and how many spans may
-    stand inside each other. None is no limit."""
+    stand inside each other. None is no limit. They are asked before each call: what is in flight may overshoot."""
 
     steps: int | None = 50
     tokens: int | None = 100_000

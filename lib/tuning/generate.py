@@ -20,16 +20,16 @@ from render import segments
 from skills import arithmetic, conversation, facts, judging, planning, reading, splitting, sql, tools, writing
 
 SHARES = {
-    tools: 0.22,
-    sql: 0.16,
-    arithmetic: 0.20,
-    splitting: 0.04,
-    planning: 0.09,
-    writing: 0.06,
-    judging: 0.07,
-    conversation: 0.08,
-    reading: 0.06,
-    facts: 0.02,
+    tools: 0.28,
+    sql: 0.18,
+    arithmetic: 0.18,
+    splitting: 0.07,
+    planning: 0.08,
+    writing: 0.05,
+    judging: 0.05,
+    conversation: 0.05,
+    reading: 0.05,
+    facts: 0.01,
 }
 CHARACTERS_A_TOKEN = 3.6
 LONGEST = 2600  # characters; longer items are left out, for one long item slows its whole batch

@@ -84,7 +84,9 @@ class Agent:
         *,
         prompts: dict[str, str] | None = None,
         budget: Budget | None = None,
+        name: str | None = None,
     ):
+        self.name = name or type(self).name  # in traces: tells apart agents of one kind
         self.model, self.tools = model, list(tools)
         self.prompts = {**type(self).prompts, **(prompts or {})}
         self.budget = budget or type(self).budget
@@ -99,6 +101,12 @@ class Agent:
         try:
             if not isinstance(task, str) or not task.strip():
                 raise LabError(f"An agent takes a task in words, but got {task!r}; say what it has to do.")
+            config = getattr(self.model, "config", None)
+            if self.budget.money is not None and config and config.price_in is None and config.price_out is None:
+                raise LabError(
+                    "A budget in money needs prices, but LLMLAB_PRICE_IN and LLMLAB_PRICE_OUT are not set, so it would "
+                    "never stop anything; set them in .env, or limit tokens instead."
+                )
             if save:
                 run.trace = Trace.resume(save, f"{self.name}: {task}")
             into = run.trace = run.trace if save else trace.current() or run.trace
@@ -108,6 +116,9 @@ class Agent:
                 finally:
                     run.part = span.id
             run.stopped = "done"
+            last = next((s for s in reversed(run.calls().of("model"))), None)
+            if last is not None and last.get("gen_ai.response.finish_reasons") == ["length"]:
+                run.why = "Its last reply was cut off at max_tokens."
         except BudgetExceeded as limit:
             run.stopped, run.why = limit.limit, str(limit)
         except LabError as error:

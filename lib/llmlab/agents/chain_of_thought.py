@@ -11,16 +11,16 @@ from collections import Counter
 from typing import Any
 
 from llmlab.agents.base import Agent, Run
-from llmlab.errors import ModelError
+from llmlab.errors import LabError, ModelError
 from llmlab.model import Model, Reply
 
 _answer = re.compile(r"answer\s*:?\s*(?:is\s*)?([^\s:].*)", re.IGNORECASE)
 
 
 def answer_of(text: str) -> str:
-    """What stands after the last "Answer:" (a number without its thousands commas), or the last line."""
+    """What stands after the last "Answer:", or the last line; of "3 + 4 = 7" and "1,200 pens" the 7 and the 1200."""
     found = _answer.findall(text)
-    answer = (found or text.strip().splitlines() or [""])[-1].strip().rstrip(".")
+    answer = (found or text.strip().splitlines() or [""])[-1].split("=")[-1].strip().rstrip(".")
     number = re.search(r"-?\d[\d,]*(?:\.\d+)?", answer)
     return number.group().replace(",", "") if number else answer
 
@@ -51,6 +51,8 @@ class SelfConsistency(ChainOfThought):
 
     def __init__(self, model: Model, samples: int = 5, temperature: float = 0.7, **options: Any):
         super().__init__(model, **options)
+        if samples < 1:
+            raise LabError(f"A vote takes at least one sample, but got {samples}; ask for 3 or 5.")
         self.samples, self.temperature = samples, temperature
 
     async def work(self, run: Run) -> None:

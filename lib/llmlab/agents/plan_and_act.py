@@ -92,7 +92,7 @@ class PlanAndAct(Agent):
         error = ""
         with run.trace.span(f"step {number}: {step.tool}", task=step.task):
             for _ in range(TRIES):
-                ask = self.prompt("act", task=step.task, results=known)
+                ask = self.prompt("act", task=step.task, results=known) + (f"\n({error})" if error else "")
                 reply = await self.model.chat(ask, tools=[tool])
                 call = next((call for call in reply.tool_calls if call.name == tool.name), None)
                 if call is None:

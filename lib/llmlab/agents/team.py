@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass as plain_dataclass
+from dataclasses import field
 from graphlib import CycleError, TopologicalSorter
 from typing import Literal
+
+from pydantic.dataclasses import dataclass
 
 from llmlab.agents.base import Agent, Run
 from llmlab.errors import LabError
@@ -19,7 +22,7 @@ ROOM = 16  # letters that wait in an inbox; a colleague who writes more has to w
 
 @dataclass(frozen=True)
 class Letter:
-    """What one member of a team may send to another, and nothing else."""
+    """What one member of a team may send to another, and nothing else: pydantic refuses any other kind."""
 
     sender: str
     to: str
@@ -27,9 +30,10 @@ class Letter:
     text: str
 
 
-@dataclass
+@plain_dataclass
 class Member:
-    """An agent with a name and a part in the work: it begins when all colleagues in `after` have written to it.
+    """An agent with a name and a part in the work: it begins when all in `after` have written to it: colleagues, or "you"
+    for the person's task. Without `after` it waits for the task only.
 
     `accept` looks at its result and returns what is wrong with it, or "": nonsense is asked for anew once, then it is
     a failure. What arrives is joined into one task, `goal` first.
@@ -57,11 +61,11 @@ class Team(Agent):
                 f"A team has members, each with a name of its own, none {PERSON!r}, but got {names}; rename."
             )
         super().__init__(members[0].agent.model, budget=budget)
-        waited_for = {name for member in members for name in member.after}
+        waited_for = {name for member in members for name in member.after} - {PERSON}
         if unknown := waited_for - set(self.members):
             raise LabError(f"`after` names members of the team, but {', '.join(sorted(unknown))} is none; add it.")
         try:
-            *_, self.last = TopologicalSorter({member.name: member.after for member in members}).static_order()
+            *_, self.last = TopologicalSorter({m.name: {*m.after} - {PERSON} for m in members}).static_order()
         except CycleError as error:
             names = ", ".join(error.args[1])
             raise LabError(
@@ -102,7 +106,7 @@ class Team(Agent):
                 await send(Letter(member.name, to, kind, text))
 
         for member in self.members.values():
-            if not member.after:
+            if not member.after or PERSON in member.after:
                 await send(Letter(PERSON, member.name, "task", run.task))
         tasks = {name: asyncio.create_task(live(member), name=name) for name, member in self.members.items()}
         waiting = set(tasks.values())

@@ -17,7 +17,7 @@ def card(run: Run) -> View:
     """A run at a glance."""
     part = run.calls()
     answer = "(no answer)" if run.answer is None else str(run.answer)
-    stopped = "done" if run.ok else f"stopped: {run.stopped}. {run.why}".strip()
+    stopped = f"done. {run.why}".strip(". ") if run.ok else f"stopped: {run.stopped}. {run.why}".strip()
     cost = f"{run.agent}, {stopped}\n{summary(part)}"
     calls = tree(part)
     quiet = escape(cost, quote=False).replace("\n", "<br>")
