@@ -262,7 +262,7 @@ def test_the_real_model_answered(start: Lab) -> None:
 def test_the_trace_stands_in_a_table(start: Lab) -> None:
     table = start.output('with Trace("two questions")').get_by_role("table")
     expect(table.get_by_role("caption")).to_contain_text("2 model calls, 0 tool calls")
-    expect(table.get_by_role("columnheader")).to_have_text(["#", "kind", "step", "what", "in", "out", "s", "status"])
+    expect(table.get_by_role("columnheader")).to_have_text(["#", "kind", "step", "what", "in", "out", "time", "status"])
     expect(table.get_by_role("row")).to_have_count(3)
     expect(table.get_by_role("row").nth(1)).to_contain_text("What is snow? → ")
 

@@ -278,7 +278,8 @@ def test_the_list_of_chapters_names_every_exercise_that_there_is() -> None:
 def test_an_exercise_stands_in_its_chapter_as_its_stub(chapter: lesson.Chapter, exercise: lesson.Exercise) -> None:
     cells = code_cells(chapter)
     stub = cells.index(exercise.stub.strip())
-    assert cells[stub + 1] == f'await lesson.check("{exercise.id}", {defined(exercise.stub).__name__}, model)'
+    begin = f'await lesson.check("{exercise.id}", {defined(exercise.stub).__name__}'
+    assert cells[stub + 1] in (f"{begin}, model)", f"{begin})")  # chapters without a model have none to give
     assert exercise.id.startswith(chapter.id[:2])
     assert exercise.stub != exercise.solution
     assert exercise.hints

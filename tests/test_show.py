@@ -232,11 +232,11 @@ def test_comparing_escapes_values_and_names() -> None:
 def test_a_trace_as_a_table_has_a_row_for_each_step_and_its_cost_above(trace: Trace) -> None:
     lines = show.table(trace).text.splitlines()
     assert lines[0] == "1 model calls, 2 tool calls, 12 tokens in (0 cached), 3 out, 1.50 s"
-    assert lines[1].split() == ["#", "kind", "step", "what", "in", "out", "s", "status"]
+    assert lines[1].split() == ["#", "kind", "step", "what", "in", "out", "time", "status"]
     assert [line.split()[0] for line in lines[2:]] == ["1", "2", "3", "4", "5"]
     assert "· chat" in lines[3]
     assert "What is the time? → clock()" in lines[3]
-    assert lines[3].split()[-4:] == ["12", "3", "0.50", "ok"]
+    assert lines[3].split()[-4:] == ["3", "0.50", "s", "ok"]
     assert "it broke" in lines[6]
     assert lines[6].endswith("error")
     assert trace._repr_mimebundle_()["text/plain"] == show.table(trace).text

@@ -184,6 +184,15 @@ async def test_a_message_of_any_shape_is_recorded(meta: Any) -> None:
     assert step.name == "x"
 
 
+@pytest.mark.parametrize(
+    "secret", ["plain-plain", 'with "quotes" in it', "back\\slashes\\too", "two\nlines of it", "1234567890"]
+)
+async def test_a_secret_is_hidden_however_json_writes_it(secret: str) -> None:
+    trace.hide(secret)
+    [step, _] = await received(WireTap(Scripted(reply(1, said=f"<{secret}>", count=1234567890)), "demo"))
+    assert step.get("llmlab.message")["result"] == {"said": "<[key]>", "count": 1234567890}
+
+
 async def test_no_secret_stands_in_a_frame_or_a_header() -> None:
     trace.hide("sesame-sesame")
     tap = WireTap(Scripted(), "demo")

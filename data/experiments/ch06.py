@@ -49,16 +49,16 @@ def problem(rng: random.Random, steps: int) -> tuple[str, int]:
     """A story in which an amount changes so many times, and the amount at its end."""
     begin, ask, told = rng.choice(STORIES)
     while True:
-        start = amount = rng.randint(8, 60)
+        start = amount = rng.randint(5, 30)
         parts = [begin.format(n=start)]
         for event in rng.sample(told.split(" / "), steps):
             sign, sentence = event.split(" ", 1)
-            k = 2 if sign == ":" else rng.randint(2, 3 if sign == "x" else 20)
+            k = 2 if sign == ":" else rng.randint(2, 3 if sign == "x" else 12)
             if (sign == "-" and k >= amount) or (sign == ":" and amount % k):
                 break
             amount = {"+": amount + k, "-": amount - k, "x": amount * k, ":": amount // k}[sign]
             parts.append(sentence.format(k=k).replace("2 times as", "twice as"))
-        if len(parts) == steps + 1 and amount <= 150:
+        if len(parts) == steps + 1 and amount <= 60:
             return " ".join([*parts, ask]), amount
 
 

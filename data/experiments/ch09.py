@@ -60,19 +60,19 @@ class Report(Sliced):
 
 
 @cache
-def order_totals() -> list[int]:
-    """What the orders of the shop came to, in whole euros."""
+def order_pieces() -> list[int]:
+    """How many pieces each order of the shop has, from the first order on."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         ours = shop.lay_out(Path(folder) / "shop")
-        found = shop.query(ours.db, "SELECT CAST(ROUND(total) AS INTEGER) FROM orders ORDER BY id", limit=1000)
+        found = shop.query(ours.db, "SELECT SUM(quantity) FROM items GROUP BY order_id ORDER BY order_id", limit=1000)
     return [row[0] for row in found.rows]
 
 
 def totals(each: int = EACH, sizes: Iterable[int] = SIZES["totals"], seed: int = 9) -> list[Task]:
-    """Sums over n orders."""
+    """The pieces of n orders, to be added."""
     tasks = []
     for size, i, rng in _draws(each, sizes, seed):
-        numbers = rng.sample(order_totals(), size)
+        numbers = rng.sample(order_pieces(), size)
         tasks.append(_task("totals", size, i, ", ".join(map(str, numbers)), _total(sum(numbers))))
     return tasks
 

@@ -55,7 +55,7 @@ def tasks(shop: Shop, each: int = EACH) -> list[Task]:
     for n, problem in enumerate(THOUGHT.problems(each, [LENGTH], seed=11)):
         made.append(_task("problem", n, problem.text, problem.right))
     for n in range(each):
-        numbers = Random(f"11 {n}").sample(HALVES.order_totals(), ADDENDS)
+        numbers = Random(f"11 {n}").sample(HALVES.order_pieces(), ADDENDS)
         made.append(_task("sum", n, f"Add these numbers: {', '.join(map(str, numbers))}", _is(sum(numbers))))
     tweets = json.loads(Path(SINGLE.__file__ or "").with_suffix(".json").read_text(encoding="utf-8"))["tweet"]
     for n, number in enumerate(TWEETS[:each]):

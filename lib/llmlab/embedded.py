@@ -18,13 +18,32 @@ SLOT_TOKENS = 4096
 CAPABILITIES = frozenset({"tools", "json_schema", "logprobs"})
 
 # The template inside the GGUF ignores `tools` and adds a system message of its own. This one adds nothing that the
-# reader did not send, and asks for tool calls in the Hermes form, which llama.cpp parses into OpenAI `tool_calls`.
+# reader did not send, and asks for tool calls in the Hermes form, which llama.cpp parses into OpenAI `tool_calls`. It
+# shows a tool as a signature, `get_order(order: integer): Look up an order.`, in a quarter of the tokens of its schema:
+# a small model reads that better and faster, and more tools fit into its context.
 TEMPLATE = """\
+{%- macro kind(p) -%}
+{%- if p.enum -%}{% for value in p.enum %}{{ value | tojson }}{{ '' if loop.last else ' or ' }}{% endfor %}
+{%- elif (p.type or '') in ['string', 'integer', 'number', 'boolean'] -%}{{ p.format or p.type }}
+{%- elif ((p.get('items') or {}).type or '') in ['string', 'integer', 'number', 'boolean'] -%}list of {{ p.get('items').type }}
+{%- else -%}{{ p | tojson }}{%- endif -%}
+{%- endmacro -%}
 {%- if tools -%}<|im_start|>system
 You can call tools. Tools:
 {% for t in tools -%}
-{{ {"name": t.function.name, "description": t.function.description, "parameters": t.function.parameters} | tojson }}
-{% endfor -%}
+{%- set schema = t.function.parameters or {} -%}
+{%- set names = schema.properties or {} -%}
+{{ t.function.name }}(
+{%- for name in names -%}
+{{ name }}{{ '' if name in (schema.required or []) else '?' }}: {{ kind(names[name]) }}{{ '' if loop.last else ', ' }}
+{%- endfor -%}
+): {{ t.function.description }}
+{% for name in names -%}
+{%- if names[name].description -%}
+{{ '  ' }}{{ name }}: {{ names[name].description }}
+{% endif -%}
+{%- endfor -%}
+{%- endfor -%}
 To call one, answer <tool_call>{"name": ..., "arguments": {...}}</tool_call>. If no tool fits, answer in words.<|im_end|>
 {% endif -%}
 {%- for m in messages -%}<|im_start|>{{ m.role }}

@@ -87,11 +87,16 @@ def _size(base64: str) -> str:
 
 
 def _repeats(structured: Any, lines: list[str]) -> bool:
-    """Whether the text blocks are the structured content over again; servers send both, for older clients."""
-    inner = structured["result"] if isinstance(structured, dict) and list(structured) == ["result"] else structured
+    """Whether the text blocks are the structured content over again; servers send both, for older clients.
+
+    What is no object, the SDK for Python wraps as {"result": …}; servers in TypeScript wrap it as {"content": …}.
+    """
+    wrapped = isinstance(structured, dict) and list(structured) in (["result"], ["content"])
+    inner = next(iter(structured.values())) if wrapped else structured
+    said = [inner if isinstance(inner, list) else [inner], *([[structured]] if wrapped else [])]
     return any(
         len(values) == len(lines) and all(_says(line, value) for line, value in zip(lines, values, strict=True))
-        for values in ([structured], inner if isinstance(inner, list) else [inner])
+        for values in said
     )
 
 

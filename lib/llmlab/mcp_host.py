@@ -61,8 +61,17 @@ class ServerTool(Tool):
 
 
 def unless_it_only_reads(offer: Offer, arguments: dict[str, Any]) -> bool:
-    """The rule for `ask` where none is given: ask before each call of a tool that is not marked as reading only."""
+    """The rule for `ask` where none is given: ask before each call of a tool that is not marked as reading only.
+
+    It believes the annotations of every server; where some are not your own, use `trusting`.
+    """
     return not offer.reads_only
+
+
+def trusting(*servers: str) -> Ask:
+    """A rule for `ask`: only these servers are believed when they say that a tool only reads; of all others, each call
+    is asked about (MCP: annotations of a server that is not trusted are not to be relied on)."""
+    return lambda offer, arguments: offer.server not in servers or not offer.reads_only
 
 
 class Host:
@@ -97,9 +106,10 @@ class Host:
         `approve(server, offer, arguments)` says yes or no to a call, or (arguments: None) to a new or changed
         description; without it, all that needs approval is declined. `ask(offer, arguments)` tells which calls need it;
         or give the tools that need none, as "server.tool". Descriptions count as approved as they are when the host
-        opens, or as another host's `approved` has them. `seconds`: for a call, also as {server: seconds}; `starts`:
-        seconds to start in; `limit`: characters of a result. `http`: record HTTP headers, too.
-        `elicit(server, question, schema)` answers what a server asks the person, with a dict or None.
+        opens; or, with another host's `approved`, as they stand there, and tools that are not in it are new. `seconds`:
+        for a call, also as {server: seconds}; `starts`: seconds to start in; `limit`: characters of a result. `http`:
+        record HTTP headers, too. `elicit(server, question, schema)` answers what a server asks the person, with a dict or
+        None.
         """
         if mode not in (modes := ("auto", "legacy", *MODERN_PROTOCOL_VERSIONS)):
             raise ServerError(
@@ -119,7 +129,8 @@ class Host:
             if error:
                 await host.close()
                 raise error
-        host.approved = {str(offer): (approved or {}).get(str(offer), offer) for offer in host._offers()}
+        offered = {str(offer): offer for offer in host._offers()}
+        host.approved = offered if approved is None else {key: approved[key] for key in offered if key in approved}
         return host
 
     async def close(self) -> None:
@@ -233,7 +244,10 @@ class Host:
         for offer in self._server(server).tools:
             if offer.name == tool:
                 return offer
-        raise ToolError(f"server {server} offers no tool {tool} any more")
+        if f"{server}.{tool}" in self.approved:
+            raise ToolError(f"server {server} offers no tool {tool} any more")
+        there = ", ".join(offer.name for offer in self._server(server).tools) or "none"
+        raise ToolError(f"the tools of server {server} are {there}, but {tool} was called")
 
     def _changed(self, offer: Offer) -> Offer | None:
         known = self.approved.get(str(offer))

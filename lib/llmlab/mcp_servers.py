@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import anyio
 import httpx2
+import mcp.client.session
 import mcp_types as types
 from mcp import Client, MCPError
 from mcp.client.subscriptions import SubscriptionLost
@@ -25,6 +26,8 @@ from llmlab.mcp_offers import Offer
 from llmlab.mcp_targets import Remote, Stderr, Target, transport
 from llmlab.wiretap import WireTap
 
+# A process that starts slower than the SDK's 10 s, as with npx, would be taken for a server of the handshake era.
+mcp.client.session.DISCOVER_TIMEOUT_SECONDS = 30.0
 TICK = 0.25  # seconds: an idle loop does not notice Jupyter's Interrupt button
 LISTENS = 5.0  # seconds in which a server has to say that it will tell of changes
 CLOSES = 8.0  # seconds; the SDK itself gives a process about 5
@@ -279,7 +282,9 @@ def _why(error: BaseException | None) -> str:
     if error is None or str(error) == "Connection closed":
         return "it ended"
     if isinstance(error, MCPError):
-        return f"it answered with an error ({error.code}: {error.message})"
+        # With an answer that is no JSON, the SDK hands on all that pydantic says about it.
+        message = error.message.partition(": 1 validation")[0] if error.code == types.PARSE_ERROR else error.message
+        return f"it answered with an error ({error.code}: {message})"
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))

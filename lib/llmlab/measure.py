@@ -180,4 +180,6 @@ async def experiment(chapter: str, model: Model, told: Callable[[Row], None] | N
 
 def _mean(rows: Sequence[Row], column: str) -> float | str:
     values = [row[column] for row in rows if row.get(column) is not None]
-    return round(fmean(values), 1) if values else ""
+    if not values:
+        return ""
+    return f"{fmean(values):.1f} s" if column == "seconds" else round(fmean(values), 1)

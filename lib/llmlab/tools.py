@@ -102,8 +102,13 @@ def _checked(name: str, function: Callable[..., Any], arguments: dict[str, Any])
     try:
         return _adapter(function).validate_python(ArgsKwargs((), arguments))
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors())
-        raise ToolError(f"{name} does not take these arguments ({wrong})") from None
+        raise ToolError(wrong_arguments(name, error)) from None
+
+
+def wrong_arguments(name: str, error: ValidationError) -> str:
+    """What pydantic found wrong with the arguments of a tool, in a sentence for the model."""
+    wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors())
+    return f"{name} does not take these arguments ({wrong})"
 
 
 def _json(value: Any) -> str:

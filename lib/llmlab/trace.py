@@ -66,6 +66,12 @@ def plain(value: Any) -> Any:
     return redact(str(value))
 
 
+def parsed(text: str) -> Any:
+    """JSON text as `plain` data. Strings without escapes stand in the text as they are: one look finds what to hide."""
+    data = json.loads(text)
+    return data if "\\" not in text and redact(text) == text else plain(data)
+
+
 @dataclass
 class Step:
     """One thing that happened. Times are seconds since the trace began; `end` is None while it runs."""
@@ -249,7 +255,7 @@ class Trace:
             for budget, before in [(self.budget, 0), *((s.budget, s.spans) for s in self._scopes())]:
                 if budget:
                     budget.check_depth(open_spans - before)
-        step = self._begin(kind, name, attributes)
+        step = self._begin(kind, name, plain(attributes))
         token = _open.set((*_open.get(), (self, step.id)))
         try:
             yield step
@@ -269,9 +275,14 @@ class Trace:
 
     def event(self, name: str, **attributes: Any) -> Step:
         """Something that happened at one moment: a message sent, an approval given, a state reached."""
-        step = self._begin("event", name, attributes)
-        step.status = "ok"
-        self._finish(step)
+        return self.add("event", name, plain(attributes))
+
+    def add(self, kind: Kind, name: str, attributes: dict[str, Any], error: str | None = None) -> Step:
+        """One step without duration and cost, from what is `plain` already; with `error`, one that failed."""
+        step = self._begin(kind, name, attributes)
+        step.end, step.status, step.error = step.start, "error" if error else "ok", error
+        self.totals.seconds = max(self.totals.seconds, step.end)
+        self._write_step(step)
         return step
 
     @contextlib.contextmanager
@@ -324,17 +335,18 @@ class Trace:
     def _begin(self, kind: Kind, name: str, attributes: dict[str, Any]) -> Step:
         # A span of another trace is no parent here, though it may be open around this step.
         parent = next((number for owner, number in reversed(_open.get()) if owner is self), None)
-        data = plain(attributes)
         with _numbering:
-            step = Step(len(self.steps) + 1, parent, kind, name, self.now(), attributes=data)
+            step = Step(len(self.steps) + 1, parent, kind, name, self.now(), attributes=attributes)
             self.steps.append(step)
         self._count(step)
         return step
 
     def _finish(self, step: Step) -> None:
-        step.end = step.start if step.kind == "event" else self.now()
-        step.attributes = plain(step.attributes)
+        step.end, step.attributes = self.now(), plain(step.attributes)
         self._add(step)
+        self._write_step(step)
+
+    def _write_step(self, step: Step) -> None:
         if self.path:
             self._write(_line(step))
 

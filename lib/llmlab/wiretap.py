@@ -19,7 +19,7 @@ from typing import Any, Literal
 import anyio
 import httpx2
 from mcp.shared.message import SessionMessage
-from mcp_types import PROTOCOL_VERSION_META_KEY
+from mcp_types import PROTOCOL_VERSION_META_KEY, JSONRPCError, JSONRPCRequest, JSONRPCResponse
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
@@ -29,6 +29,7 @@ Direction = Literal["sent", "received"]  # as the client sees it
 Frame = Literal["request", "notification", "result", "error", "junk", "http", "ended"]
 KEPT = 1_000_000  # characters of one message
 FLOOD = 2_000  # messages that a server may send while it is asked nothing
+_REPLY = (JSONRPCResponse, JSONRPCError)
 _SECRET = re.compile(r"authorization|cookie|secret|passw|token|credential|(^|[-_])(api)?key", re.IGNORECASE)
 
 
@@ -45,7 +46,7 @@ class WireTap:
     """A transport around a transport: records every message in both directions, and passes it on unchanged."""
 
     def __init__(self, inner: AbstractAsyncContextManager[Any], server: str, into: trace.Trace | None = None):
-        self.inner, self.server = inner, server
+        self.inner, self.server = inner, trace.redact(server)
         self.trace = into or trace.Trace(f"the wire to {server}")
         self.stray = ""  # the last message that fitted nothing, for whoever waits in vain
         self.fault = ""  # why the tap stopped listening
@@ -78,7 +79,8 @@ class WireTap:
         else:
             junk = _junk(item)
             self.stray = f"a line that is no message: {junk}"
-            self._last.run(self.note, "no message", "received", "junk", {"llmlab.message": junk}, error=self.stray)
+            attributes = {"llmlab.message": trace.redact(junk)}
+            self._last.run(self.note, "no message", "received", "junk", attributes, error=self.stray)
 
     def ended(self) -> None:
         """Record that the server closed the connection, which no message of the protocol says."""
@@ -89,16 +91,13 @@ class WireTap:
         name: str,
         direction: Direction,
         frame: Frame,
-        attributes: Mapping[str, Any] | None = None,
+        attributes: dict[str, Any] | None = None,
         error: str | None = None,
     ) -> trace.Step:
-        """Add one step of kind "protocol" to the current trace, or to the tap's own."""
+        """Add one step of kind "protocol" to the current trace, or to the tap's own; the attributes are plain data."""
         about = {"llmlab.server": self.server, "llmlab.direction": direction, "llmlab.frame": frame}
-        with (trace.current() or self.trace).step("protocol", name) as step:
-            step.attributes.update(about, **(attributes or {}))  # redacted once, when the step ends
-            if error is not None:
-                step.status, step.error = "error", trace.redact(error)
-        return step
+        error = None if error is None else trace.redact(error)
+        return (trace.current() or self.trace).add("protocol", name, about | (attributes or {}), error)
 
     def hooks(self) -> dict[str, list[Any]]:
         """Event hooks for an `httpx2.AsyncClient`: they record each HTTP request and response with its headers."""
@@ -115,44 +114,49 @@ class WireTap:
 
     def _place(self, message: Any) -> contextvars.Context:
         """Where a message belongs: replies and progress to their request, all else to what was sent last."""
-        number = getattr(message, "id", None)
-        if params := getattr(message, "params", None):
-            number = params.get("progressToken")
+        reply = isinstance(message, _REPLY)
+        number = message.id if reply else (message.params or {}).get("progressToken")
         asked = self._asked.get(("sent", str(number)))
         return asked.context if asked else self._last
 
     def _record(self, direction: Direction, item: SessionMessage) -> None:
-        text = item.message.model_dump_json(by_alias=True, exclude_unset=True)
-        message = json.loads(text)
-        method, number = message.get("method"), message.get("id")
-        asked, error, frame = None, None, "notification"
-        if method and number is not None:
-            frame = "request"
-        elif not method:
+        message = item.message
+        frame: Frame = "notification"
+        asked, error, number = None, None, None
+        if isinstance(message, _REPLY):
+            number = message.id
             # The SDK takes "7" for 7, too.
             asked = self._asked.pop(("received" if direction == "sent" else "sent", str(number)), None)
-            frame = "error" if "error" in message else "result"
-            if frame == "error":
-                error = f"{_at(message, 'error', 'code')}: {_at(message, 'error', 'message')}"
+            method = asked.method if asked else ""
+            if isinstance(message, JSONRPCError):
+                frame, said = "error", None
+                error = f"{message.error.code}: {message.error.message}"
+            else:
+                frame, said = "result", message.result
             if not asked:
                 self.stray = f"a reply to {number}, which is no request that waits"
-        opening = method == "initialize" or (asked and asked.method == "initialize")
-        named = _at(message, "params", "_meta", PROTOCOL_VERSION_META_KEY) or (
-            opening and (_at(message, "params", "protocolVersion") or _at(message, "result", "protocolVersion"))
+        else:
+            method, said = trace.redact(message.method), message.params
+            if isinstance(message, JSONRPCRequest):
+                frame, number = "request", message.id
+        named = _at(said, "_meta", PROTOCOL_VERSION_META_KEY) or (
+            method == "initialize" and _at(said, "protocolVersion")
         )
-        self._version = str(named) if named else self._version
+        if named:
+            self._version = trace.redact(str(named))
+        text = message.model_dump_json(by_alias=True, exclude_unset=True)
         attributes: dict[str, Any] = {
-            "mcp.method.name": asked.method if asked else method,
+            "mcp.method.name": method or None,
             "mcp.protocol.version": self._version,
-            "jsonrpc.request.id": number,
+            "jsonrpc.request.id": trace.plain(number),
             "llmlab.era": "modern" if self._version in MODERN_PROTOCOL_VERSIONS else "handshake",
-            "llmlab.message": message if len(text) <= KEPT else text[:KEPT] + "…",
+            "llmlab.message": trace.parsed(text) if len(text) <= KEPT else f"{trace.redact(text[:KEPT])}…",
             "llmlab.size": len(text),  # characters
         }
         if asked:
             attributes["llmlab.reply_to"] = asked.step
-        name = method or f"{asked.method if asked else 'unknown'}: {frame}"
-        step = self.note(name, direction, frame, attributes, error)  # type: ignore[arg-type]  # one of Frame
+        name = f"{method or 'unknown'}: {frame}" if isinstance(message, _REPLY) else method
+        step = self.note(name, direction, frame, attributes, error)
         if frame == "request":
             self._asked[direction, str(number)] = _Asked(step.id, method, contextvars.copy_context())
 
@@ -212,12 +216,14 @@ def is_secret(name: str) -> bool:
 
 def _http(request: httpx2.Request, headers: Mapping[str, str]) -> dict[str, Any]:
     number = _at(json.loads(request.content), "id") if request.content else None
-    return {
+    about = {
         "http.request.method": request.method,
         "url.path": request.url.path,
         "jsonrpc.request.id": number,
         "llmlab.headers": safe(headers),
     }
+    plain: dict[str, Any] = trace.plain(about)
+    return plain
 
 
 def _at(data: Any, *path: str) -> Any:

@@ -20,15 +20,15 @@ from render import segments
 from skills import arithmetic, conversation, facts, judging, planning, reading, splitting, sql, tools, writing
 
 SHARES = {
-    tools: 0.28,
-    sql: 0.18,
-    arithmetic: 0.18,
+    tools: 0.27,
+    sql: 0.17,
+    arithmetic: 0.24,
     splitting: 0.07,
-    planning: 0.08,
-    writing: 0.05,
-    judging: 0.05,
-    conversation: 0.05,
-    reading: 0.05,
+    planning: 0.07,
+    writing: 0.045,
+    judging: 0.045,
+    conversation: 0.04,
+    reading: 0.04,
     facts: 0.01,
 }
 CHARACTERS_A_TOKEN = 3.6

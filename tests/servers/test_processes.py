@@ -8,9 +8,11 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from asking import good
 from mcp import Client, StdioServerParameters
@@ -20,6 +22,7 @@ from llmlab.shop import Shop
 
 pytestmark = pytest.mark.anyio
 
+PREFIX = "io.modelcontextprotocol"
 # A question to each server, and what has to stand in the answer.
 ASKED: dict[str, tuple[str, dict[str, Any], str]] = {
     "calendar": ("next_event", {"title": "tasting", "after": "2026-12-01"}, "2026-12-03"),
@@ -68,6 +71,8 @@ async def test_what_every_server_offers_has_a_name_and_a_description(
 ) -> None:
     names = set()
     for client in (calendar, messages, orders, repository, sheet):
+        if client.server_info:  # with a fixed modern version it stands in no answer
+            assert client.server_info.version == version("llmlab")
         for listed in (
             (await client.list_tools()).tools,
             (await client.list_resources()).resources,
@@ -106,6 +111,34 @@ async def test_over_http_a_server_works_on_the_file_that_it_was_given(
     await asyncio.to_thread(process.wait, 20)
     if sys.platform != "win32":  # there, this signal leaves no time to clear up
         assert list((tmp_path / "temporary").iterdir()) == []
+
+
+@pytest.mark.parametrize("modern", [False, True])
+@pytest.mark.parametrize(
+    ("header", "value", "status"),
+    [
+        ("Host", "evil.example.org", 421),
+        ("Origin", "https://evil.example.org", 403),
+        ("Origin", "null", 403),
+        ("Origin", "http://127.0.0.1:8888", 200),
+    ],
+)
+async def test_over_http_a_page_from_elsewhere_gets_no_answer(
+    over_http: tuple[str, "subprocess.Popen[str]"], header: str, value: str, status: int, modern: bool
+) -> None:
+    async with await _until_it_listens(over_http[0], "legacy"):
+        pass
+    told = {f"{PREFIX}/protocolVersion": "2026-07-28", f"{PREFIX}/clientCapabilities": {}}
+    hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "page", "version": "1"}}
+    method, params = ("server/discover", {"_meta": told}) if modern else ("initialize", hello)
+    headers = {"Accept": "application/json, text/event-stream", header: value}
+    if modern:
+        headers |= {"MCP-Protocol-Version": "2026-07-28", "MCP-Method": method}
+    body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+    async with httpx2.AsyncClient() as page:
+        answer = await page.post(over_http[0], json=body, headers=headers)
+    assert answer.status_code == status
+    assert ("result" in answer.text) == (status == 200)
 
 
 async def _until_it_listens(address: str, mode: str) -> Client:

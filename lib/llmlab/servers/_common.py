@@ -10,16 +10,18 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 
 from llmlab import errors
 from llmlab.shop import Rows, lay_out, query
+from llmlab.tools import wrong_arguments
 
 # Hints, not guards: a host may use them to decide where it asks for approval.
 READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
@@ -28,6 +30,23 @@ ADDS = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_
 
 Offset = Annotated[int, Field(ge=0, lt=2**31, description="How many to skip: the next_offset of the page before")]
 Limit = Annotated[int, Field(ge=1, le=50, description="How many to give at most")]
+
+
+class Server(MCPServer):
+    """A server of the shop: it names its version, and says in one sentence what is wrong with arguments."""
+
+    def __init__(self, name: str, instructions: str):
+        # Without a level of its own, the SDK sets the whole process to log at INFO.
+        super().__init__(name, instructions=instructions, version=version("llmlab"), log_level="WARNING")
+
+    async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
+        """Call a tool; the SDK would hand on all that pydantic says, with links."""
+        try:
+            return await super().call_tool(name, arguments, context)
+        except ToolError as error:
+            if isinstance(error.__cause__, ValidationError):
+                raise ToolError(wrong_arguments(name, error.__cause__)) from None
+            raise
 
 
 class Page(BaseModel):

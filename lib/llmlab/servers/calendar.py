@@ -9,11 +9,10 @@ from typing import Annotated
 
 import recurring_ical_events
 from icalendar import Calendar
-from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
 from pydantic import BaseModel, Field, NaiveDatetime, TypeAdapter, ValidationError
 
-from llmlab.servers._common import READS, Limit, Offset, Page, page, run
+from llmlab.servers._common import READS, Limit, Offset, Page, Server, page, run
 
 LONGEST = 366  # days that are looked at in one call
 FIRST, LAST = datetime(1900, 1, 1), datetime(2999, 12, 31)
@@ -39,11 +38,9 @@ class Events(Page):
     events: list[Event]
 
 
-def server(file: Path) -> MCPServer:
+def server(file: Path) -> Server:
     """The events of a calendar file."""
-    mcp = MCPServer(
-        "calendar", instructions="The calendar of the shop, with its recurring events.", log_level="WARNING"
-    )
+    mcp = Server("calendar", "The calendar of the shop, with its recurring events.")
 
     def between(start: date, end: date) -> Iterator[Event]:
         """What takes place from start to end, that day or moment not included; recurring events one by one."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
-from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
 from pydantic import BaseModel, Field
 
-from llmlab.servers._common import ADDS, READS, Limit, Offset, Page, ask, page, records, run, writing
+from llmlab.servers._common import ADDS, READS, Limit, Offset, Page, Server, ask, page, records, run, writing
 
 AUTHOR = "assistant"  # a model posts under its own name, never under that of a person
 Channel = Annotated[str, Field(description="Name of a channel, as list_channels gives it")]
@@ -47,9 +47,9 @@ POSTS = (
 )
 
 
-def server(db: Path) -> MCPServer:
-    """The channels and posts in a SQLite file."""
-    mcp = MCPServer("messages", instructions="What the staff of the shop write to each other.", log_level="WARNING")
+def server(db: Path, clock: Callable[[], datetime] = datetime.now) -> Server:
+    """The channels and posts in a SQLite file. With a `clock` of its own, a run can be repeated to the letter."""
+    mcp = Server("messages", "What the staff of the shop write to each other.")
 
     def posts(where: str, value: object, offset: int, limit: int) -> Posts:
         found, further = page(records(ask(db, POSTS.format(where), (value,), limit=100_000)), offset, limit)
@@ -88,7 +88,7 @@ def server(db: Path) -> MCPServer:
         """Post a text in a channel, for all of the staff to read."""
         known(channel)
         new = "INSERT INTO posts (channel_id, author, posted_at, text) SELECT id, ?, ?, ? FROM channels WHERE name = ?"
-        now = datetime.now().isoformat(" ", "minutes")
+        now = clock().isoformat(" ", "minutes")
         with writing(db) as connection:
             made = connection.execute(new, (AUTHOR, now, text, channel)).lastrowid
         return posts("posts.id = ?", made, 0, 1).posts[0]

@@ -6,11 +6,10 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
 from pydantic import BaseModel, Field
 
-from llmlab.servers._common import CHANGES, READS, Limit, Offset, Page, ask, page, records, run, writing
+from llmlab.servers._common import CHANGES, READS, Limit, Offset, Page, Server, ask, page, records, run, writing
 from llmlab.shop import LIMIT, SCHEMA
 
 RETURN_DAYS = 30
@@ -64,9 +63,9 @@ ORDERS = (
 )
 
 
-def server(db: Path) -> MCPServer:
+def server(db: Path) -> Server:
     """The orders of a shop in a SQLite file."""
-    mcp = MCPServer("orders", instructions="Customers, orders, items and returns of the shop.", log_level="WARNING")
+    mcp = Server("orders", "Customers, orders, items and returns of the shop.")
 
     @mcp.tool(annotations=READS)
     def query_orders(sql: Annotated[str, Field(description="One SELECT statement for SQLite")]) -> Answer:

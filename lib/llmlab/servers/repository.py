@@ -11,12 +11,11 @@ import subprocess
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 
-from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ToolError
 from pydantic import BaseModel, Field
 
 from llmlab.errors import LabError
-from llmlab.servers._common import READS, Limit, Offset, Page, page, run
+from llmlab.servers._common import READS, Limit, Offset, Page, Server, page, run
 from llmlab.shop import git_environment
 
 SECONDS = 10
@@ -47,11 +46,11 @@ class Source(Page):
     text: str
 
 
-def server(root: Path) -> MCPServer:
+def server(root: Path) -> Server:
     """A Git repository, to be read."""
     if not (root / ".git").exists():
         raise LabError(f"This server takes the top folder of a Git repository, but {root} has no .git; choose another.")
-    mcp = MCPServer("repository", instructions="The Git repository with the shop's price list.", log_level="WARNING")
+    mcp = Server("repository", "The Git repository with the shop's price list.")
 
     def git(*arguments: str) -> bytes:
         # --git-dir: Git may not look for a repository further up. No stdin: over stdio it is the client's.

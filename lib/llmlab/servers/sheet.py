@@ -10,14 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
-from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
 from openpyxl import load_workbook
 from openpyxl.utils.cell import range_boundaries
 from openpyxl.utils.exceptions import InvalidFileException
 from pydantic import BaseModel, Field
 
-from llmlab.servers._common import CHANGES, READS, Limit, Offset, Page, page, run
+from llmlab.servers._common import CHANGES, READS, Limit, Offset, Page, Server, page, run
 
 CELLS = 500  # of a range in one call
 CELL = r"[A-Za-z]{1,3}[1-9][0-9]{0,6}"
@@ -52,9 +51,9 @@ def plain(value: Any) -> Value:
     return value if isinstance(value, Value) else str(value)
 
 
-def server(file: Path) -> MCPServer:
+def server(file: Path) -> Server:
     """The sheets of a workbook."""
-    mcp = MCPServer("sheet", instructions="The shop's workbook: stock and suppliers.", log_level="WARNING")
+    mcp = Server("sheet", "The shop's workbook: stock and suppliers.")
     lock = threading.Lock()  # a file that is being replaced cannot be read on Windows, nor changed by two
 
     @contextmanager

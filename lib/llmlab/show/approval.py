@@ -11,6 +11,7 @@ from llmlab.show import widgets
 from llmlab.show.view import COLOURS, View, pretty
 
 SECONDS = 300.0
+PARTS = ("parameters", "output", "annotations")
 
 
 class Approval:
@@ -61,14 +62,22 @@ def question(offer: Offer, arguments: dict[str, Any] | None) -> View:
     """What the person is asked: the call, and the description where it is not the one that was approved."""
     lines = [("May this tool be called?" if arguments is not None else "May this tool be offered to the model?", "b")]
     lines.append((str(offer) + ("" if arguments is None else f" {pretty(arguments)}"), "pre"))
+    if offer.before and any(getattr(offer, part) != getattr(offer.before, part) for part in PARTS):
+        lines.append(("Its parameters, results or annotations have changed.", "span"))
     if arguments is None or offer.before:
-        lines += [("It says:", "span"), (offer.description, "pre")]
+        # A model reads the parameters' descriptions, too.
+        declared = pretty({"parameters": offer.parameters, "annotations": offer.annotations})
+        lines += [("It declares:", "span"), (declared, "pre"), ("It says:", "span"), (offer.description, "pre")]
     if offer.before:
         lines += [("When it was approved, it said:", "span"), (offer.before.description, "pre")]
-        if offer.before.description == offer.description:
-            lines.append(("Its parameters, results or annotations have changed.", "span"))
+    lines = [(visible(text), tag) for text, tag in lines]
     inner = "".join(
         f"<{tag}{' style=white-space:pre-wrap' if tag == 'pre' else ''}>{escape(text)}</{tag}>" for text, tag in lines
     )
     html = f"<div style='border-left:3px solid {COLOURS['person']};padding-left:8px'>{inner}</div>"
     return View(html, "\n".join(text for text, _ in lines))
+
+
+def visible(text: str) -> str:
+    """A text in which what no screen draws (Unicode's tags, marks of direction) stands as its number."""
+    return "".join(c if c.isprintable() or c in "\n\t" else f"\\u{{{ord(c):x}}}" for c in text)

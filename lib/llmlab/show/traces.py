@@ -30,8 +30,8 @@ def table(trace: Trace) -> View:
         detail = View(f"{escape(brief, quote=False)}{folded('all of it', step.attributes)}", brief)
         tokens = [step.get(f"gen_ai.usage.{name}_tokens", "") for name in ("input", "output")]
         rows.append([step.id, mark(step.kind), "· " * _depth(trace, step) + step.name, detail, *tokens,
-                     f"{step.seconds:.2f}", step.status])  # fmt: skip
-    view = table_of(["#", "kind", "step", "what", "in", "out", "s", "status"], rows, summary(trace))
+                     f"{step.seconds:.2f} s", step.status])  # fmt: skip
+    view = table_of(["#", "kind", "step", "what", "in", "out", "time", "status"], rows, summary(trace))
     return view if rows else View("<p>The trace is empty.</p>", "The trace is empty.")
 
 

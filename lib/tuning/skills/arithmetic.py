@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from . import kit_words
+
 WRITTEN = Path(__file__).parent.parent / "written"
 HIGHEST = 500
 LIMIT = 2200  # characters of an item
@@ -210,15 +212,16 @@ def story(rng: random.Random, kind: Story) -> Problem:
     raise AssertionError(f"no numbers for {kind.name}")
 
 
-def chain(rng: random.Random) -> Problem:
-    """An amount that changes two to five times."""
+def chain(rng: random.Random, least: int = 2) -> Problem:
+    """An amount that changes up to five times."""
     while True:
         setting, scope = rng.choice(settings()), _scope(rng)
         scope["t"], scope["t1"] = scope[setting.thing], scope[f"{setting.thing}1"]
-        amount = scope["x"] = rng.randint(setting.low, setting.high)
+        high = setting.high if rng.random() < 0.3 else max(setting.low + 10, 30)  # small numbers more often
+        amount = scope["x"] = rng.randint(setting.low, min(setting.high, high))
         told, steps = [rng.choice(setting.start)], []
         for sign, sentence, name in rng.sample(
-            setting.events, rng.choice([2, 2, 3, 3, 3, 4, 4, 5]) if len(setting.events) > 5 else 3
+            setting.events, rng.choice([least, 2, 2, 3, 3, 3, 4, 4, 5]) if len(setting.events) > 5 else 3
         ):
             made = _change(rng, sign, amount)
             if made is None:
@@ -229,7 +232,7 @@ def chain(rng: random.Random) -> Problem:
             symbol = {"*": "x", ":": "/"}.get(sign, sign)
             steps.append(f"{_fill(name, scope)}: {amount} {symbol} {scope['k']} = {new}.")
             amount = new
-        if len(steps) < 2 or not 0 <= amount <= HIGHEST:
+        if len(steps) < least or not 0 <= amount <= HIGHEST:
             continue
         text = " ".join([_fill(told[0], scope), *told[1:], _fill(rng.choice(setting.ask), scope)])
         return Problem(text, steps, amount, "chain")
@@ -238,12 +241,12 @@ def chain(rng: random.Random) -> Problem:
 def _change(rng: random.Random, sign: str, amount: int) -> tuple[int, int] | None:
     """A number for an event, and the amount after it."""
     if sign == "+":
-        k = rng.randint(2, 40 if amount > 30 else 20)
+        k = rng.randint(2, 40 if amount > 30 and rng.random() < 0.3 else 12)
         return k, amount + k
     if sign == "-":
         if amount < 4:
             return None
-        k = rng.randint(2, min(amount - 1, 40))
+        k = rng.randint(2, min(amount - 1, 40 if rng.random() < 0.3 else 12))
         return k, amount - k
     if sign == "*":
         k = rng.randint(2, 4)
@@ -303,19 +306,25 @@ def plain(rng: random.Random) -> Problem:
 # --- Items ---------------------------------------------------------------------------------------------------------
 
 
-def problem(rng: random.Random) -> Problem:
-    """A problem of any kind: two in three are stories of stories.txt."""
-    kind = rng.choices(["story", "chain", "plain"], [66, 14, 20])[0]
+def problem(rng: random.Random, kit: bool) -> Problem:
+    """A problem of any kind; those in the kit's own words are mostly chains, as in chapter 06."""
+    kind = rng.choices(["story", "chain", "plain"], [20, 70, 10] if kit else [55, 25, 20])[0]
     if kind == "story":
         return story(rng, rng.choice(stories()))
-    return chain(rng) if kind == "chain" else plain(rng)
+    return chain(rng, least=1 if kit else 2) if kind == "chain" else plain(rng)
 
 
-def item(rng: random.Random, made: Problem, skill: str) -> Item:
+def item(rng: random.Random, skill: str) -> Item:
     """A problem with the instruction to solve it in steps, or at once."""
-    answer = f"Answer: {made.answer}"
-    content = "\n".join([*made.steps, answer]) if skill == "steps" else answer
-    return {"skill": skill, "messages": [*_ask(rng, made, skill), {"role": "assistant", "content": content}]}
+    kit = kit_words.used(rng)
+    made = problem(rng, kit)
+    asked = _ask(rng, made, skill)
+    steps = made.steps
+    if kit:
+        asked = kit_words.ask(kit_words.STEPS if skill == "steps" else kit_words.DIRECT, task=made.text)
+        steps = [found[0] for step in steps for found in CALCULATION.finditer(step)]  # nothing but the calculations
+    content = "\n".join([*steps, f"Answer: {made.answer}"] if skill == "steps" else [f"Answer: {made.answer}"])
+    return {"skill": skill, "messages": [*asked, {"role": "assistant", "content": content}]}
 
 
 def _ask(rng: random.Random, made: Problem, skill: str) -> list[dict[str, str]]:
@@ -345,9 +354,46 @@ def _ask(rng: random.Random, made: Problem, skill: str) -> list[dict[str, str]]:
     return messages
 
 
+def calculation(rng: random.Random) -> tuple[str, int]:
+    """A small calculation and its result, mostly below 80, as the chapters need them: 7 + 48, 61 - 24, 17 x 3, 34 / 2."""
+    kind = rng.choices(["+", "+ both", "-", "x", "/", "large"], [24, 28, 26, 7, 3, 12])[0]
+    if kind == "+":
+        a, b = rng.randint(1, 60), rng.randint(1, 20)
+        return f"{a} + {b}", a + b
+    if kind == "+ both":
+        a, b = rng.randint(3, 60), rng.randint(3, 60)
+        return f"{a} + {b}", a + b
+    if kind == "-":
+        a = rng.randint(4, 80)
+        b = rng.randint(1, min(a - 1, rng.choice([9, 20, 20, 40])))
+        return f"{a} - {b}", a - b
+    if kind == "x":
+        a, b = rng.choice([(rng.randint(2, 30), rng.randint(2, 3)), (rng.randint(2, 10), rng.randint(2, 10))])
+        return f"{a} x {b}", a * b
+    if kind == "/":
+        a, b = rng.randint(2, 30), rng.choice([2, 2, 2, 3, 4, 5])
+        return f"{a * b} / {b}", a
+    a, b = rng.randint(30, rng.choice([150, 600])), rng.randint(5, 300)
+    return (f"{a} + {b}", a + b) if a < b or rng.random() < 0.5 else (f"{a} - {b}", a - b)
+
+
+def drill_item(rng: random.Random) -> Item:
+    """Calculations with nothing around them: what every step is made of, with little to read for each."""
+    made = [calculation(rng) for _ in range(rng.randint(6, 14))]
+    listed = rng.choice([", ", "\n", "; "]).join(text for text, _ in made)
+    ask = rng.choice(["Calculate", "Work these out", "Calculate each, one a line", "Results", "Solve these"])
+    answer = "\n".join(f"{text} = {result}" for text, result in made)
+    content = f"{ask}: {listed}" if "\n" not in listed else f"{ask}:\n{listed}"
+    return {
+        "skill": "drill",
+        "messages": [{"role": "user", "content": content}, {"role": "assistant", "content": answer}],
+    }
+
+
 def items(rng: random.Random, n: int) -> list[Item]:
-    """`n` items, half of them in steps and half direct, over the same kinds of problems."""
-    return [item(rng, problem(rng), ("steps", "direct")[i % 2]) for i in range(n)]
+    """`n` items: of five, two in steps and two direct, over the same kinds of problems, and one drill."""
+    kinds = ("steps", "direct", "steps", "direct", "drill")
+    return [drill_item(rng) if (kind := kinds[i % 5]) == "drill" else item(rng, kind) for i in range(n)]
 
 
 # --- Checks --------------------------------------------------------------------------------------------------------
@@ -360,6 +406,12 @@ def check(made: list[Item]) -> None:
     for item in made:
         *_, last = item["messages"]
         assert sum(len(m["content"]) for m in item["messages"]) <= LIMIT
+        if item["skill"] == "drill":
+            for line in last["content"].split("\n"):
+                done = CALCULATION.search(line)
+                assert done, line
+                assert eval(done.group(1).replace("x", "*")) == int(done.group(2)), line
+            continue
         *steps, answer = last["content"].split("\n")
         match = re.fullmatch(r"Answer: (\d+)", answer)
         assert match, last
@@ -373,7 +425,7 @@ def check(made: list[Item]) -> None:
             found = CALCULATION.search(step)
             assert found, step
             assert eval(found.group(1).replace("x", "*")) == int(found.group(2)), step
-            assert step.endswith("."), step
+            assert step.endswith(".") or step == found[0], step
         assert re.search(rf"\b{match.group(1)}\b", "\n".join(steps)), last
 
 

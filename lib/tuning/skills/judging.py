@@ -7,30 +7,18 @@ hand in ../written/judging.jsonl.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import random
 import re
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any
+
+from . import kit_words, writing
 
 WRITTEN = Path(__file__).parent.parent / "written"
 
 
-def sibling(name: str) -> ModuleType:
-    """Another module of this folder, loaded by its path: the folder need not be a package."""
-    full = f"tuning_skill_{name}"
-    if full not in sys.modules:
-        spec = importlib.util.spec_from_file_location(full, Path(__file__).with_name(f"{name}.py"))
-        sys.modules[full] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[full])
-    return sys.modules[full]
-
-
-writing = sibling("writing")
 put, upper, sentence_count, word_count = writing.put, writing.upper, writing.sentence_count, writing.word_count
 
 # ------------------------------------------------------------------------------------------------- wordings
@@ -693,8 +681,16 @@ def verdict(meets: bool, score: int, advice: str) -> str:
     return json.dumps({"meets": meets, "score": score, "advice": advice}, ensure_ascii=False)
 
 
+def said_by_model(text: str) -> dict[str, str]:
+    """A reply."""
+    return {"role": "assistant", "content": text}
+
+
 def judge_request(rng: random.Random, text: str, criterion: str, answer: str) -> dict[str, Any]:
     """A judge item, in one of many forms."""
+    if kit_words.used(rng):
+        messages = [*kit_words.ask(kit_words.JUDGE, text=text, criterion=criterion), said_by_model(answer)]
+        return {"skill": "judge", "messages": messages}
     frame = rng.choice(JUDGE)
     if re.search(r"\{c\}($|\n|\")", frame) and rng.random() < 0.2:
         criterion = criterion.rstrip(".")
@@ -725,6 +721,9 @@ def judge_item(rng: random.Random, meets: bool) -> dict[str, Any]:
 
 def revise_request(rng: random.Random, text: str, advice: str, better: str) -> dict[str, Any]:
     """A revise item, in one of many forms."""
+    if kit_words.used(rng):
+        messages = [*kit_words.ask(kit_words.REVISE, text=text, advice=advice), said_by_model(better)]
+        return {"skill": "revise", "messages": messages}
     frame = rng.choice(REVISE).replace("{{", "{").replace("}}", "}")
     said = put(frame, a=advice, j=json.dumps(advice, ensure_ascii=False), s=str(rng.randint(1, 5)), t=text)
     system = [{"role": "system", "content": rng.choice(REVISERS)}] if rng.random() < 0.2 else []

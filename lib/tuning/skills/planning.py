@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from . import kit_words
+
 WRITTEN = Path(__file__).parent.parent / "written"
 
 NAMES = [
@@ -465,7 +467,21 @@ def plan_item(rng: random.Random, world: World | None = None, goal: Goal | None 
     rng.shuffle(listed)
     plan = plan_of(goal.steps, tools, values)
     check_plan(plan, [name for name, _ in listed])
-    return {"skill": "plan", "messages": pack(rng, request(rng, wording(rng, goal, values), listed), dumps(plan))}
+    asked = wording(rng, goal, values)
+    if kit_words.used(rng):
+        messages = [*kit_words.ask(kit_words.PLAN, task=asked, tools=kit_lines(listed)), said(plan)]
+        return {"skill": "plan", "messages": messages}
+    return {"skill": "plan", "messages": pack(rng, request(rng, asked, listed), dumps(plan))}
+
+
+def kit_lines(listed: list[tuple[str, str]]) -> str:
+    """The offered tools as the library lists them."""
+    return "\n".join(kit_words.fill(kit_words.TOOL, name=name, description=what) for name, what in listed)
+
+
+def said(plan: dict[str, Any]) -> dict[str, str]:
+    """The message with a plan."""
+    return {"role": "assistant", "content": dumps(plan)}
 
 
 def request(rng: random.Random, goal: str, listed: list[tuple[str, str]]) -> str:
@@ -528,10 +544,14 @@ def replan_item(rng: random.Random) -> dict[str, Any]:
     rng.shuffle(listed)
     check_plan(old, [name for name, _ in listed])
     check_plan(answer, [name for name, _ in listed], least=1)
+    asked = wording(rng, goal, values)
+    if kit_words.used(rng):
+        told = "; ".join(f"{step['task']}: done" for step in old["steps"][: failed - 1]) or "nothing"
+        now = {"number": failed, "tool": failed_tool, "error": error, "done": told, "tools": kit_lines(listed)}
+        return {"skill": "replan", "messages": [*kit_words.ask(kit_words.REPLAN, task=asked, **now), said(answer)]}
     fail = rng.choice(FAILS).format(k=failed, e=error, tool=failed_tool)
     done = done_line(rng, failed)
     after = "\n".join(filter(None, [done, fail, rng.choice(REPLANS)]))
-    asked = wording(rng, goal, values)
     if rng.random() < 0.4:
         before = [
             {"role": "user", "content": request(rng, asked, listed)},

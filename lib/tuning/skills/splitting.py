@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from . import kit_words
+
 WRITTEN = Path(__file__).parent.parent / "written"
 LIMIT = 2200  # characters of an item
 
@@ -147,6 +149,9 @@ def split_item(rng: random.Random) -> Item:
         task = rng.choice(["Task: ", "Task:\n", "The task: ", "Problem: ", "Job: "]) + task
     left, right = halves(values)
     messages = _messages(rng, task, rng.choice(frames()["split"]), frames()["split system"])
+    if kind in ("sum", "sort", "sort numbers") and kit_words.used(rng):
+        prompts = kit_words.SUM if kind == "sum" else kit_words.SORT
+        messages = kit_words.ask(prompts["split"], items=", ".join(map(str, values)))
     return _item("split", messages, json.dumps({"left": left, "right": right}))
 
 
@@ -156,6 +161,8 @@ def add_item(rng: random.Random) -> Item:
     values = [rng.randint(0 if rng.random() < 0.1 else 1, top) for _ in range(n)]
     task = _about(rng, rng.choice(frames()["add"]), values)
     messages = _messages(rng, task, rng.choice(frames()["number"]), frames()["number system"])
+    if kit_words.used(rng):
+        messages = kit_words.ask(kit_words.SUM["solve"], items=", ".join(map(str, values)))
     return _item("combine", messages, str(sum(values)))
 
 
@@ -165,6 +172,8 @@ def subtotal_item(rng: random.Random) -> Item:
     a, b = rng.randint(1, top), rng.randint(1, top)
     text = _fill(rng.choice(frames()["subtotals"]), a=a, b=b)
     messages = _messages(rng, text, rng.choice(frames()["number"]), frames()["number system"])
+    if kit_words.used(rng):
+        messages = kit_words.ask(kit_words.SUM["combine"], left=a, right=b)
     return _item("combine", messages, str(a + b))
 
 
@@ -181,6 +190,8 @@ def merge_item(rng: random.Random) -> Item:
     shown = json.dumps if rng.random() < 0.7 else lambda v: ", ".join(map(str, v))
     text = _fill(rng.choice(frames()["merge"]), a=shown(left), b=shown(right))
     messages = _messages(rng, text, rng.choice(frames()["list"]), frames()["list system"])
+    if kit_words.used(rng):
+        messages = kit_words.ask(kit_words.SORT["combine"], left=json.dumps(left), right=json.dumps(right))
     return _item("combine", messages, json.dumps(sorted(values)))
 
 
@@ -203,7 +214,10 @@ def small_item(rng: random.Random) -> Item:
         frame = _fill(frame, a=values[0], b=values[1])
     wanted = [r for r in frames()[request] if not re.search(r"sum|total", r)]
     rules = [r for r in frames()[system] if not re.search(r"sum|add|merge", r, re.I)]
-    return _item("combine", _messages(rng, _about(rng, frame, values), rng.choice(wanted), rules), answer)
+    messages = _messages(rng, _about(rng, frame, values), rng.choice(wanted), rules)
+    if kind == "short sort" and kit_words.used(rng):
+        messages = kit_words.ask(kit_words.SORT["solve"], items=", ".join(map(str, values)))
+    return _item("combine", messages, answer)
 
 
 def combine_item(rng: random.Random) -> Item:

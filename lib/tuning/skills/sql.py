@@ -16,6 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from . import kit_words
+
 WRITTEN = Path(__file__).parent.parent / "written"
 LIMIT = 2200  # characters of an item, its tools included
 
@@ -1712,7 +1714,7 @@ def ask(world: World, greet: bool = True) -> tuple[str, str, str]:
     """Kind, question and query about a world; the query has been run and returned something."""
     rng = world.rng
     for _ in range(200):
-        two = len(world.tables) == 2 and rng.random() < 0.75
+        two = len(world.tables) == 2 and rng.random() < 0.5
         kinds = JOINED if two else KINDS
         kind = rng.choices(list(kinds), list(kinds.values()))[0]
         asker = Joined(world) if two else Questions(world, rng.choice(world.tables))
@@ -1781,6 +1783,12 @@ def schema_text(world: World) -> str:
             for text, t in zip(texts, tables, strict=True)
         ]
     return "\n".join(texts)
+
+
+def plain_schema(world: World) -> str:
+    """The tables as the chapters show them: a statement a line."""
+    foreign = {world.link.name: f"{world.tables[1].name}({world.tables[1].key.name})"} if world.link else {}
+    return "\n".join(create(t, "one", foreign if t is world.tables[0] else {}, {}) for t in world.tables)
 
 
 def _created(world: World, table: Table) -> str:
@@ -1864,8 +1872,10 @@ def sql_item(rng: random.Random) -> Item:
         _, question, sql = ask(world)
         schema = schema_text(world)
         messages = [*_prompt(rng, schema, question), _say("assistant", sql)]
-        if rng.random() < 0.28:
-            for _ in range(rng.choice([1, 1, 2])):
+        if kit_words.used(rng):
+            messages[:-1] = kit_words.ask(kit_words.SQL, schema=plain_schema(world), task=question)
+        if rng.random() < 0.6:  # the tables are read once, and three or four queries learned from them
+            for _ in range(rng.choice([1, 2, 3, 4])):
                 _, question, sql = ask(world, greet=False)
                 messages += [_say("user", question), _say("assistant", sql)]
         item = {"skill": "sql", "messages": messages}
@@ -2067,14 +2077,17 @@ def repair_item(rng: random.Random) -> Item:
             continue
         wrong, error = made
         schema = schema_text(world)
-        if rng.random() < 0.4:
+        if kit_words.used(rng):
+            asked = kit_words.ask(kit_words.MEND, schema=plain_schema(world), task=question, query=wrong, error=error)
+            item: Item = {"skill": "sql_repair", "messages": [*asked, _say("assistant", sql)]}
+        elif rng.random() < 0.4:
             messages = [
                 *_prompt(rng, schema, question),
                 _say("assistant", wrong),
                 _say("user", rng.choice(frames()["turns"]).replace("{e}", error)),
                 _say("assistant", sql),
             ]
-            item: Item = {"skill": "sql_repair", "messages": messages, "learn": "last"}
+            item = {"skill": "sql_repair", "messages": messages, "learn": "last"}
         else:
             failed, mend = rng.choice(frames()["failed"]).format(w=wrong, e=error), rng.choice(frames()["mend"])
             asked = rng.choice(

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from . import kit_words
+
 WRITTEN = Path(__file__).parent.parent / "written"
 
 # ------------------------------------------------------------------------------------------------- wordings
@@ -207,6 +209,12 @@ def item(rng: random.Random, kind: str, said: str, answer: str) -> dict[str, Any
     return {"skill": "writing", "messages": messages}
 
 
+def plain_item(said: str, answer: str) -> dict[str, Any]:
+    """An item in the kit's own words: one message, one reply."""
+    messages = [{"role": "user", "content": said}, {"role": "assistant", "content": answer}]
+    return {"skill": "writing", "messages": messages}
+
+
 def word_count(text: str) -> int:
     """Words, counted as a reader counts them: what stands between spaces and is no lone dash."""
     return sum(any(c.isalnum() for c in word) for word in text.split())
@@ -257,6 +265,17 @@ def listed(rng: random.Random, facts: list[str]) -> str:
 def section_item(rng: random.Random, subject: str, heading: str, facts: list[str], answer: str) -> dict[str, Any]:
     """A section of two to four sentences out of facts."""
     count = sentence_count(answer)
+    if kit_words.used(rng) and subject:
+        if heading and rng.random() < 0.6:
+            said = kit_words.SECTION(subject, heading, facts)
+        elif rng.random() < 0.5:
+            said = kit_words.fill(kit_words.NOTE, facts="\n".join(facts))
+        else:  # what two colleagues of a team have found
+            half = len(facts) // 2
+            said = kit_words.fill(
+                kit_words.NOTE, facts=f"{subject}: {'; '.join(facts[:half])}\n{'; '.join(facts[half:])}"
+            )
+        return plain_item(said, answer)
     frames = [frame for frame in SECTIONS if "{i}" not in frame] if not heading else SECTIONS if subject else POINTS
     frame = rng.choice(frames)
     facts_text = listed(rng, facts) if re.search(r"(^|\n|: )\{f\}($|\n)", frame) else "; ".join(facts)
@@ -270,7 +289,31 @@ def post_item(rng: random.Random, text: str, keep: str, limit: int, unit: str, a
     length = len(answer) if unit == "c" else word_count(answer)
     assert length <= limit, (length, limit, answer)
     size = f"{limit} {'characters' if unit == 'c' else 'words'}"
+    if kit_words.used(rng):
+        if rng.random() < 0.5:
+            return plain_item(kit_words.fill(kit_words.TWEET, limit=size, keep=keep, text=text), answer)
+        if room_for_question(answer, limit, unit):
+            said = kit_words.fill(kit_words.POST, limit=size, keep=keep, text=text)
+            return plain_item(said, f"{answer} {rng.choice(CLOSING)}")
     return item(rng, "post", put(rng.choice(POSTS), l=size, k=keep, K=upper(keep), t=text), answer)
+
+
+CLOSING = [
+    "Will you join us?",
+    "Have you tried it yet?",
+    "What do you think?",
+    "Who is coming?",
+    "Do you know it already?",
+    "Would you like to see it?",
+    "Which part do you like best?",
+    "Shall we see you there?",
+    "Is that something for you?",
+]
+
+
+def room_for_question(answer: str, limit: int, unit: str) -> bool:
+    """Whether a closing question still fits into the limit."""
+    return (len(answer) + 30 if unit == "c" else word_count(answer) + 7) <= limit
 
 
 def edit_item(rng: random.Random, instruction: str, text: str, answer: str) -> dict[str, Any]:
@@ -486,6 +529,10 @@ def fact_outline(rng: random.Random) -> dict[str, Any]:
     thing = subject(rng)
     keys = pick(rng, thing, thing.kind.attributes, rng.choice([3, 4, 4, 5]))
     points = [(rng.choice(thing.kind.attributes[key].headings), False) for key in keys]
+    if kit_words.used(rng):
+        lines = [[thing.note(rng, key) for key in keys[i : i + 2]] for i in range(0, len(keys), 2)]
+        said = kit_words.fill(kit_words.OUTLINE, subject=named(thing), facts="\n".join(map("; ".join, lines)))
+        return plain_item(said, json.dumps({"headings": [text for text, _ in points[::2]]}, ensure_ascii=False))
     made = outline_item(rng, named(thing), points)
     said = made["messages"][-2]
     notes = listed(rng, [thing.note(rng, key) for key in keys])

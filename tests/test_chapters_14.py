@@ -1,0 +1,136 @@
+"""The pieces of chapter 14: all forty questions can be answered over MCP, and their judge takes right answers only."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from llmlab import Host, measure
+from llmlab.agents import Run
+from llmlab.shop import Shop, lay_out
+from llmlab.trace import Trace
+from stub import Stub, reply
+
+pytestmark = pytest.mark.anyio
+ch14 = measure.pieces("14")
+KINDS = {"orders": 8, "calendar": 7, "repository": 6, "sheet": 6, "messages": 5, "combined": 8}
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    return lay_out(tmp_path_factory.mktemp("world") / "shop")
+
+
+@pytest.fixture
+async def host(shop: Shop) -> AsyncIterator[Host]:
+    async with await Host.open(ch14.servers(shop)) as opened:
+        yield opened
+
+
+def said(answer: str) -> Run:
+    return Run("x", "y", Trace(), answer=answer, stopped="done")
+
+
+def question(shop: Shop, name: str) -> Any:
+    [found] = [q for q in ch14.questions(shop) if q.id == name]
+    return found
+
+
+def test_there_are_forty_questions_over_all_servers_alone_and_combined(shop: Shop) -> None:
+    asked = ch14.questions(shop)
+    assert {kind: sum(q.kind == kind for q in asked) for kind in KINDS} == KINDS
+    assert len({q.text for q in asked}) == sum(KINDS.values()) == 40
+    assert all(q.servers == [q.kind] for q in asked if q.kind != "combined")
+    assert all(len(set(q.servers)) == 2 for q in asked if q.kind == "combined")
+
+
+def test_no_question_holds_its_answer(shop: Shop) -> None:
+    for q in ch14.questions(shop):
+        assert not q.task().right(said(q.text)), q.text
+        assert not q.task().right(said(""))
+
+
+async def test_the_right_calls_give_the_right_answers_from_the_servers(shop: Shop, host: Host) -> None:
+    for q in ch14.questions(shop):
+        results, answer = await ch14.answer_of(host, q)
+        assert q.task().right(said(f"It is {answer}.")), (q.text, answer)
+        assert all(len(result) < 2000 for result in results), "short enough for a small model"
+
+
+def test_a_result_that_is_passed_on_as_it_came_is_no_answer(shop: Shop) -> None:
+    task = question(shop, "orders 1").task()
+    assert task.right(said("It was cancelled."))
+    assert not task.right(said('{"id": 1120, "status": "cancelled"}'))
+    assert not task.right(said("It is open."))
+
+
+def test_a_day_may_be_written_in_several_ways(shop: Shop) -> None:
+    task = question(shop, "calendar 1").task()
+    assert all(task.right(said(day)) for day in ("2026-04-02", "on 2 April", "April 2, 2026"))
+    assert not any(task.right(said(day)) for day in ("2026-04-20", "12 April", "April 22"))
+
+
+async def test_tools_are_chosen_by_the_words_that_they_share_with_the_question(host: Host) -> None:
+    tools = host.tools()
+    chosen = ch14.choose("What is the total of order 1090?", tools)
+    assert len(chosen) == 4
+    assert "order_details" in {t.name for t in chosen}
+    assert ch14.words("The files, read_posts of it") == {"file", "read", "post"}
+    assert [t.name for t in ch14.choose("Oh?", tools, 2)] == [t.name for t in tools[:2]], (
+        "no word in common: as they come"
+    )
+
+
+async def test_each_variant_offers_its_own_tools(shop: Shop, host: Host) -> None:
+    q = question(shop, "combined 3")
+    with Stub() as stub:
+        stub.answers = [reply("No.")]
+        model = await stub.model()
+        measured = await measure.compare(model, ch14.variants(model, host, [q]), [q.task()])
+        await model.aclose()
+    offered = [{t["function"]["name"] for t in body["tools"]} for body in stub.asked]
+    assert [len(names) for names in offered] == [8, 4, 19]
+    assert offered[0] >= {"search_posts", "order_details"}
+    assert [row["right"] for row in measured.rows] == [False] * 3
+
+
+async def test_a_program_between_the_calls_takes_the_data_and_not_the_words(shop: Shop, host: Host) -> None:
+    q = question(shop, "combined 3")
+    with Stub() as stub:
+        stub.answers = [
+            reply("", {"search_posts": '{"text": "milk jug"}'}),
+            reply("It is order 9999."),  # wrong, and of no weight
+            reply("", {"order_details": '{"order_id": 1129}'}),
+            reply("In Galway."),
+        ]
+        model = await stub.model()
+        run = await ch14.Between(model, host, [q]).run(q.text)
+        await model.aclose()
+    assert "order 1129" in stub.asked[2]["messages"][0]["content"]
+    assert "Galway" in stub.asked[3]["messages"][-1]["content"]
+    assert q.task().right(run)
+
+
+async def test_a_step_that_gives_nothing_ends_the_run_with_a_sentence(shop: Shop, host: Host) -> None:
+    q = question(shop, "combined 3")
+    with Stub() as stub:
+        stub.answers = [reply("It is order 1129.")]
+        model = await stub.model()
+        run = await ch14.Between(model, host, [q]).run(q.text)
+        await model.aclose()
+    assert (run.stopped, len(stub.asked)) == ("error", 1)
+    assert "has to give what the next one needs" in run.why
+
+
+async def test_the_story_goes_from_discovery_to_the_answer(shop: Shop, host: Host) -> None:
+    q = question(shop, "orders 1")
+    with Stub() as stub:
+        stub.answers = [reply("", {"order_details": '{"order_id": 1120}'}), reply("It was cancelled.")]
+        model = await stub.model()
+        run = await ch14.variants(model, host, [q])["tools of its servers"].run(q.text)
+        await model.aclose()
+    arrows = [
+        line.split(":")[0].strip() for line in ch14.story(host.trace, run.trace).text.splitlines() if ">>" in line
+    ]
+    to_model, back = ["host->>model", "model-->>host"], ["host->>orders", "orders-->>host"]
+    assert arrows == [*back, *to_model, *back, *to_model]
