@@ -21,7 +21,9 @@ pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).resolve().parents[1]
 ARTEFACTS = ROOT / "artefacts"
+CHAPTERS = ("00", "01", "12", "13")  # those that are run and looked at here
 WINDOW = {"width": 1280, "height": 900}
+TALLEST = 16_000  # pixels that Chromium puts into one picture
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 FLAGS += ["--disable-component-update", "--disable-sync"]
 SECONDS = 1000  # playwright counts milliseconds
@@ -121,12 +123,12 @@ class Lab:
 
     def picture(self, name: str) -> None:
         """The whole chapter in front as one picture among the artefacts."""
-        self.page.set_viewport_size({**WINDOW, "height": 14_000})
+        self.page.set_viewport_size({**WINDOW, "height": 40_000})  # only what is in the window is drawn
         self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-WindowedPanel-outer").evaluate(
             "e => { e.scrollTop = 0 }"
         )
         end = self.page.wait_for_function(SETTLED).json_value()
-        size = {"x": 0, "y": 0, "width": WINDOW["width"], "height": end + 10}
+        size = {"x": 0, "y": 0, "width": WINDOW["width"], "height": min(end + 10, TALLEST)}
         self.page.screenshot(path=ARTEFACTS / name, clip=size)  # type: ignore[arg-type]
         self.page.set_viewport_size(WINDOW)  # type: ignore[arg-type]
 
@@ -205,7 +207,7 @@ def opened(chromium: str, address: str, visited: list[str], tmp_path_factory: py
 def after(request: pytest.FixtureRequest) -> Iterator[None]:
     """What the window showed at the end of each test, whether it passed or not."""
     yield
-    if lab := next((v for k, v in request.node.funcargs.items() if k in ("opened", "start", "app")), None):
+    if lab := next((v for k, v in request.node.funcargs.items() if k in ("opened", "start", "app", "wire")), None):
         name = re.sub(r"\W+", "_", request.node.name.removeprefix("test_")).strip("_")
         lab.page.screenshot(path=ARTEFACTS / f"{name}.png")
         lab.clear()
@@ -213,9 +215,9 @@ def after(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def ran(opened: Lab) -> dict[str, list[dict[str, Any]]]:
-    """Both chapters, run from top to bottom: what their cells gave."""
+    """The chapters, run from top to bottom: what their cells gave."""
     given = {}
-    for chapter in ("00", "01"):
+    for chapter in CHAPTERS:
         opened.bring(chapter)
         opened.command("notebook:run-all-cells")
         given[chapter] = opened.results()
@@ -236,6 +238,13 @@ def app(opened: Lab, ran: object) -> Lab:
     return opened
 
 
+@pytest.fixture
+def wire(opened: Lab, ran: object) -> Lab:
+    """Chapter 13, run, in front."""
+    opened.bring("13")
+    return opened
+
+
 def test_the_lab_opens_on_the_readers_copy_of_chapter_00(opened: Lab) -> None:
     opened.page.evaluate(READY)
     assert opened.page.evaluate(f"() => {FRONT}") == path("00")
@@ -243,7 +252,7 @@ def test_the_lab_opens_on_the_readers_copy_of_chapter_00(opened: Lab) -> None:
     expect(opened.page.get_by_role("dialog")).to_have_count(0)
 
 
-@pytest.mark.parametrize("chapter", ["00", "01"])
+@pytest.mark.parametrize("chapter", CHAPTERS)
 def test_a_chapter_runs_from_top_to_bottom_without_an_error(ran: dict[str, list[dict[str, Any]]], chapter: str) -> None:
     assert len(ran[chapter]) > 15
     assert [o for o in ran[chapter] if o["output_type"] == "error" or o.get("name") == "stderr"] == []
@@ -405,6 +414,55 @@ print("three calls were made meanwhile")"""
     assert bare["y"] == with_layers["y"], "the replies stand side by side"
 
 
+def test_the_stepper_walks_through_the_frames_by_button_and_keyboard(wire: Lab) -> None:
+    shown = wire.output("frames.stepper(")
+    expect(shown).to_contain_text(re.compile(r"1 of \d+.*initialize"))
+    shown.get_by_role("button", name="Next").click()
+    expect(shown).to_contain_text(re.compile(r"2 of \d+"))
+    shown.get_by_role("slider").focus()
+    wire.page.keyboard.press("ArrowRight")
+    expect(shown).to_contain_text(re.compile(r"3 of \d+.*notifications/initialized"))
+    shown.get_by_role("button", name="Back").press("Enter")
+    expect(shown).to_contain_text(re.compile(r"2 of \d+"))
+
+
+BOARD = """from mcp.server import MCPServer
+from llmlab.errors import ToolError
+from llmlab.mcp_host import Host
+from llmlab.show.approval import Approval
+
+board, pinned = MCPServer("board", log_level="WARNING"), []
+
+@board.tool()
+def pin(text: str) -> str:
+    "Pin a note to the board."
+    pinned.append(text)
+    return f"pinned: {text}"
+
+host = await Host.open({"board": board}, approve=Approval())"""
+
+
+@pytest.mark.parametrize(("button", "key", "then"), [("Approve", "", "pinned: milk"), ("Decline", "Enter", "declined")])
+def test_a_person_answers_while_the_cell_with_the_call_awaits(wire: Lab, button: str, key: str, then: str) -> None:
+    wire.add(BOARD)
+    wire.run(BOARD)
+    call = """try:
+    print(await host.call("board", "pin", {"text": "milk"}), pinned)
+except ToolError as error:
+    print(error, pinned)
+await host.close()"""
+    wire.add(call)
+    wire.start(call)
+    shown = wire.output(call)
+    expect(shown).to_contain_text("May this tool be called?")
+    expect(shown).not_to_contain_text(then)
+    asked = shown.get_by_role("button", name=button)
+    asked.press(key) if key else asked.click()
+    expect(shown).to_contain_text(then)
+    expect(shown).to_contain_text("['milk']" if button == "Approve" else "[]")
+    expect(shown.get_by_role("button")).to_have_count(0)
+
+
 # Texts in outputs whose contrast with what lies behind them (WCAG 2) is below 4.5, or below 3 for signs without words.
 FAINT = """() => {
   const parse = c => { const n = c.match(/[\\d.]+/g).map(Number); return [n[0], n[1], n[2], n[3] ?? 1] };
@@ -433,9 +491,9 @@ NAMELESS = f"""() => [...document.querySelectorAll(`{SHOWN} .jp-OutputArea-outpu
 
 
 @pytest.mark.parametrize("theme", ["Dark", "Light"])
-def test_both_chapters_are_readable_in_this_theme(opened: Lab, ran: object, theme: str) -> None:
+def test_the_chapters_are_readable_in_this_theme(opened: Lab, ran: object, theme: str) -> None:
     opened.command("apputils:change-theme", theme=f"JupyterLab {theme}")
-    for chapter in ("00", "01"):
+    for chapter in CHAPTERS:
         opened.load(chapter)  # a diagram takes the theme that it finds when it is drawn
         opened.picture(f"{chapter}_{theme.lower()}.png")
         assert opened.page.evaluate(FAINT) == []
