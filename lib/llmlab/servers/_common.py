@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from mcp.server import MCPServer
-from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.types import ToolAnnotations
 from pydantic import BaseModel, Field, ValidationError
 
@@ -40,13 +40,14 @@ class Server(MCPServer):
         super().__init__(name, instructions=instructions, version=version("llmlab"), log_level="WARNING")
 
     async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
-        """Call a tool; the SDK would hand on all that pydantic says, with links."""
+        """Call a tool; the SDK would put a phrase before each refusal, and hand on pydantic's links."""
         try:
             return await super().call_tool(name, arguments, context)
-        except ToolError as error:
-            if isinstance(error.__cause__, ValidationError):
-                raise ToolError(wrong_arguments(name, error.__cause__)) from None
+        except UnexpectedToolError:  # the server's own mistake
             raise
+        except ToolError as error:
+            said, cause = str(error).removeprefix(f"Error executing tool {name}: "), error.__cause__
+            raise ToolError(wrong_arguments(name, cause) if isinstance(cause, ValidationError) else said) from None
 
 
 class Page(BaseModel):
