@@ -8,7 +8,7 @@ import pytest
 
 from llmlab import Trace, measure
 from llmlab.agents import Run
-from llmlab.shop import Shop, lay_out, query
+from llmlab.shop import SCHEMA, Shop, lay_out, query
 from stub import Stub, reply
 
 pytestmark = pytest.mark.anyio
@@ -28,6 +28,27 @@ def test_there_are_forty_tasks_of_each_job_and_no_two_are_the_same(world: Shop) 
     jobs = ch05.jobs(world.db)
     assert [sum(j.job == name for j in jobs) for name in ("sql", "tweet", "direct")] == [40, 40, 40]
     assert len({j.text for j in jobs}) == 120
+
+
+@pytest.mark.parametrize(
+    ("number", "names", "question"),
+    [
+        (13, ["customers"], "How many customers live in Galway?"),
+        (33, ["orders", "customers"], "Who placed order 1143? Name only."),
+        (39, ["customers", "orders"], "Which customers have never ordered? Names only."),  # the second in a sub-query
+    ],
+)
+async def test_a_question_goes_out_below_the_tables_that_it_is_about_and_no_others(
+    world: Shop, number: int, names: list[str], question: str
+) -> None:
+    [job] = [j for j in ch05.jobs(world.db) if j.id == f"sql {number}"]
+    with Stub() as stub:
+        model = await stub.model()
+        await ch05.agent(model, "sql").run(job.text)
+        await model.aclose()
+    [body] = stub.asked
+    shown = "\n".join(line for name in names for line in SCHEMA.splitlines() if f"TABLE {name} " in line)
+    assert [m["content"] for m in body["messages"]] == [f"{shown}\n\n{question} Write the SQLite query."]
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,14 @@
 """The pieces of chapter 14: all forty questions can be answered over MCP, and their judge takes right answers only."""
 
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from llmlab import Host, measure
+from llmlab import Host, connect, measure
 from llmlab.agents import Run
+from llmlab.embedded import Embedded
 from llmlab.shop import Shop, lay_out
 from llmlab.trace import Trace
 from stub import Stub, reply
@@ -120,6 +122,31 @@ async def test_a_step_that_gives_nothing_ends_the_run_with_a_sentence(shop: Shop
         await model.aclose()
     assert (run.stopped, len(stub.asked)) == ("error", 1)
     assert "has to give what the next one needs" in run.why
+
+
+@pytest.mark.live
+async def test_the_box_shows_and_counts_what_its_model_reads_without_running_it(host: Host, box: Embedded) -> None:
+    model, tools = await connect("embedded"), ch14.tools_of(host, "calendar")
+    offered = [t.openai() for t in tools]
+    prompt = await ch14.prompt_of(model, {"messages": [{"role": "user", "content": "When?"}], "tools": offered, "n": 1})
+    assert "next_event(title: string, after: date): Find when" in prompt
+    assert "  after: A day, such as 2026-07-01\n" in prompt
+    assert "properties" not in prompt
+    alone, read = await ch14.tokens(model, "When?"), await ch14.tokens(model, "When?", tools)
+    assert alone < read < await ch14.tokens(model, json.dumps(offered))
+    assert not any("completion_tokens" in str(step.get("llmlab.response")) for step in model.trace), (
+        "nothing was written"
+    )
+
+
+async def test_what_an_endpoint_makes_of_a_request_is_not_asked_and_its_tokens_are_those_of_a_reply(host: Host) -> None:
+    with Stub() as stub:
+        model = await stub.model()
+        assert "does not show" in await ch14.prompt_of(model, {"messages": []})
+        assert stub.asked == []
+        assert await ch14.tokens(model, "When?", ch14.tools_of(host, "calendar")) == 10
+        assert (stub.asked[0]["max_tokens"], len(stub.asked[0]["tools"])) == (1, 3)
+        await model.aclose()
 
 
 async def test_the_story_goes_from_discovery_to_the_answer(shop: Shop, host: Host) -> None:

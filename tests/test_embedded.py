@@ -151,6 +151,12 @@ async def test_a_second_start_gives_the_same_server(others: None, box_weights: P
     assert len(embedded._running) == 1
 
 
+def test_a_server_can_be_stopped_the_moment_it_has_started(others: None, box_weights: Path) -> None:
+    for _ in range(5):  # llama.cpp itself waits for ever if it is stopped before its loop runs
+        embedded.start(settings.load())
+        embedded.stop_all()
+
+
 def test_stopping_closes_the_port(others: None, box_weights: Path) -> None:
     box = embedded.start(settings.load())
     address = ("127.0.0.1", httpx2.URL(box.base_url).port)

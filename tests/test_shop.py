@@ -16,7 +16,7 @@ from openpyxl import load_workbook
 from llmlab import shop as shop_module
 from llmlab.errors import LabError, ToolError
 from llmlab.settings import DATA
-from llmlab.shop import SCHEMA, SOURCE, Shop, git_environment, lay_out, query
+from llmlab.shop import SCHEMA, SOURCE, Shop, git_environment, lay_out, query, tables
 
 HEAD = "f39f5d727baa043a093df9e05190f0b8"  # of the repository: the same on each machine
 
@@ -60,6 +60,13 @@ def test_the_shop_has_the_size_that_was_meant(shop: Shop) -> None:
 
 def test_the_schema_for_prompts_is_the_one_of_the_database(shop: Shop) -> None:
     assert "\n".join(f"{sql};" for sql in column(shop, "SELECT sql FROM sqlite_master")) == SCHEMA
+
+
+def test_some_tables_of_the_schema_are_named_and_an_unknown_one_is_refused() -> None:
+    customers, orders, *_ = SCHEMA.splitlines()
+    assert tables("orders", "customers") == f"{orders}\n{customers}"
+    with pytest.raises(LabError, match=r"customers, orders, items, returns, but not clients"):
+        tables("orders", "clients")
 
 
 def test_totals_are_the_sums_of_the_items_and_keys_lead_somewhere(shop: Shop) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,15 @@ def tools(world: Shop) -> list[Tool]:
         return "posted"
 
     return [tool(get_order), tool(get_customer), tool(post_message)]
+
+
+async def prompt_of(model: Model, request: Mapping[str, Any]) -> str:
+    """The text that the model in the box reads of a request, as its server's template makes it; nothing is generated."""
+    if "llmlab.weights.sha256" not in model.provenance:
+        return "(The server of this model does not show what it makes of a request.)"
+    shown = {key: request[key] for key in ("messages", "tools") if key in request}
+    rendered = await model.post("/../apply-template", shown)  # in llama.cpp it stands beside /v1
+    return str(rendered["prompt"])
 
 
 def posts(world: Shop) -> list[str]:

@@ -18,9 +18,9 @@ from llmlab.errors import ToolError
 from llmlab.measure import Measured, Row, cost_of, made_with
 from llmlab.model import Model
 
-# The whole of each agent: what stands around the task. A tweet's task holds its text, so nothing is added.
+# The whole of each agent: what stands around the task. A task for SQL holds its tables, one for a tweet its text.
 PROMPTS = {
-    "sql": shop.SCHEMA + "\n\n{task} Write the SQLite query.",
+    "sql": "{task} Write the SQLite query.",
     "tweet": "{task}",
     "direct": "{task} Answer briefly.",
 }
@@ -40,16 +40,21 @@ class Job:
 def jobs(db: Path) -> list[Job]:
     """All 120 tasks; the SQL ones are tried on this database."""
     data = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
-    made = [
-        Job("sql", f"sql {n}", question, lambda answer, gold=gold: sql_fails(db, answer, gold), part)
-        for n, (part, question, gold) in enumerate(data["sql"], 1)
-    ]
+    made = []
+    for n, (part, question, gold) in enumerate(data["sql"], 1):
+        ask = f"{shop.tables(*tables_of(gold))}\n\n{question}"
+        made.append(Job("sql", f"sql {n}", ask, lambda answer, gold=gold: sql_fails(db, answer, gold), part))
     for n, (text, limit, what, keep) in enumerate(data["tweet"], 1):
         ask = f"Turn this into a tweet of at most {limit} characters. Keep {what}.\n\n{text}"
         made.append(Job("tweet", f"tweet {n}", ask, lambda a, t=text, m=limit, k=keep: tweet_fails(a, t, m, k)))
     for n, (question, accepted) in enumerate(data["direct"], 1):
         made.append(Job("direct", f"direct {n}", question, lambda a, k=accepted: "" if holds(a, k) else "wrong answer"))
     return made
+
+
+def tables_of(sql: str) -> list[str]:
+    """The names of the tables that a query reads, its sub-queries included, each once."""
+    return list(dict.fromkeys(re.findall(r"\b(?:FROM|JOIN)\s+(\w+)", sql, re.IGNORECASE)))
 
 
 def sql_of(answer: str) -> str:

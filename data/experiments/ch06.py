@@ -13,6 +13,7 @@ from llmlab.model import Model
 DIRECT = "Give only the answer, as 'Answer:' and the number."
 STEPS = "Think step by step, then end with 'Answer:' and the number."
 LENGTHS = (1, 2, 3, 4, 5)
+HIGHEST = 60  # no amount is larger: beyond, the model in the box can hardly calculate
 VOTED = 6  # of each length: a vote takes five calls
 
 # How a story begins and ends, and what can happen between: {k} more, {k} fewer, {k} times as many, half.
@@ -57,8 +58,10 @@ def problem(rng: random.Random, steps: int) -> tuple[str, int]:
             if (sign == "-" and k >= amount) or (sign == ":" and amount % k):
                 break
             amount = {"+": amount + k, "-": amount - k, "x": amount * k, ":": amount // k}[sign]
+            if amount > HIGHEST:
+                break
             parts.append(sentence.format(k=k).replace("2 times as", "twice as"))
-        if len(parts) == steps + 1 and amount <= 60:
+        if len(parts) == steps + 1:
             return " ".join([*parts, ask]), amount
 
 

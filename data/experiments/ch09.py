@@ -1,4 +1,4 @@
-"""Chapter 09: tasks whose size is a number, done at once and by halves: totals of orders, sorting, a report."""
+"""Chapter 09: tasks whose size is a number, done at once and by halves: pieces of orders to add, sorting, a report."""
 
 import json
 import random

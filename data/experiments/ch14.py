@@ -34,6 +34,7 @@ from llmlab.show.traces import Mermaid, _answered, _clean
 from llmlab.trace import Budget, Trace
 
 SINGLE = pieces("05")
+prompt_of = pieces("04").prompt_of
 BUDGET = Budget(steps=8)  # for each agent and question
 MOST = 4  # tools that are chosen by the question's words
 
@@ -450,6 +451,15 @@ async def answer_of(host: Host, question: Question) -> tuple[list[Content], str]
         results.append(await host.call(step.server, step.tool, step.call(given)))
         given = str(step.take(results[-1].structured))
     return results, given
+
+
+async def tokens(model: Model, text: str, tools: Sequence[Any] = ()) -> int:
+    """How many tokens the model reads of a request. The box only counts; elsewhere one token is asked for."""
+    if "llmlab.weights.sha256" not in model.provenance:
+        return (await model.chat(text, tools=tools, max_tokens=1, stream=False)).input_tokens
+    body = {"messages": [{"role": "user", "content": text}], "tools": [tool.openai() for tool in tools]}
+    counted = await model.post("/chat/completions/input_tokens", body if tools else {"messages": body["messages"]})
+    return int(counted["input_tokens"])
 
 
 def story(opening: Trace, done: Trace) -> Mermaid:

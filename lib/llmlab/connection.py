@@ -127,7 +127,7 @@ class _BoxFallback:
 
     async def __call__(self, request: httpx2.Request) -> httpx2.Response:
         box = await asyncio.to_thread(embedded.start, self.config)
-        url = httpx2.URL(box.base_url + request.url.path.removeprefix("/v1"))
+        url = httpx2.URL(box.base_url).copy_with(path=request.url.path)  # both have /v1
         headers = {"authorization": f"Bearer {box.api_key}", "content-type": "application/json"}
         moved = httpx2.Request(request.method, url, headers=headers, content=request.content)
         response = await self._transport.handle_async_request(moved)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import secrets
 import threading
@@ -15,11 +16,12 @@ from llmlab.settings import Settings
 
 SLOTS = 4
 SLOT_TOKENS = 4096
+LOOP_SECONDS = 60
 CAPABILITIES = frozenset({"tools", "json_schema", "logprobs"})
 
 # The template inside the GGUF ignores `tools` and adds a system message of its own. This one adds nothing that the
 # reader did not send, and asks for tool calls in the Hermes form, which llama.cpp parses into OpenAI `tool_calls`. It
-# shows a tool as a signature, `get_order(order: integer): Look up an order.`, in a quarter of the tokens of its schema:
+# shows a tool as a signature, `get_order(order: integer): Look up an order.`, in less than half the tokens of its schema:
 # a small model reads that better and faster, and more tools fit into its context.
 TEMPLATE = """\
 {%- macro kind(p) -%}
@@ -101,6 +103,7 @@ class Embedded:
                 f"{f' with the adapter {adapter.name}' if adapter else ''}; fetch it again, or name another file."
             ) from error
         self.base_url = f"{self._server.listening_address}/v1"
+        self._await_its_loop()
         self.name = name
         self.provenance = {
             "llmlab.weights.file": gguf.name,
@@ -109,6 +112,20 @@ class Embedded:
             "llmlab.template.sha256": hashlib.sha256(template.encode()).hexdigest()[:16] if template else None,
             "llmlab.context_tokens": SLOT_TOKENS,
         }
+
+    def _await_its_loop(self) -> None:
+        """Ask something that llama.cpp's main loop answers. Stopped before that loop runs, the server would never end: it
+        waits for the loop, which has missed the signal (seen with xllamacpp 2026.10.11549)."""
+        connection = http.client.HTTPConnection(self.base_url.split("/")[2], timeout=LOOP_SECONDS)
+        try:
+            connection.request("GET", "/slots", headers={"Authorization": f"Bearer {self.api_key}"})
+            connection.getresponse().read()
+        except OSError as error:
+            raise WeightsError(
+                f"llama.cpp has {LOOP_SECONDS} seconds to begin its work, but did not ({error}); restart the kernel."
+            ) from error
+        finally:
+            connection.close()
 
     def stop(self) -> None:
         """Free the model's memory and close the port."""

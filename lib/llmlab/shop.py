@@ -97,6 +97,14 @@ def lay_out(folder: Path) -> Shop:
     return shop
 
 
+def tables(*names: str) -> str:
+    """The lines of SCHEMA for these tables, in this order. Raises LabError for a name that is not there."""
+    lines = {line.split()[2]: line for line in SCHEMA.splitlines()}
+    if unknown := [name for name in names if name not in lines]:
+        raise LabError(f"The shop has the tables {', '.join(lines)}, but not {', '.join(unknown)}; take some of those.")
+    return "\n".join(lines[name] for name in names)
+
+
 @dataclass(frozen=True)
 class Rows:
     """The answer to a query. `more` says that there are further rows than these."""

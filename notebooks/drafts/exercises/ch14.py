@@ -107,11 +107,12 @@ class _Scripted:
         return SimpleNamespace(text=message["content"], tool_calls=[call] if first else [], message=message)
 
 
-def _titles(schema: Any) -> int:
-    """How many titles a schema has. A parameter that is named title is none: behind its name stands a schema."""
-    parts = schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else []
-    own = isinstance(schema, dict) and isinstance(schema.get("title"), str)
-    return int(own) + sum(_titles(part) for part in parts)
+def _parameters(tool: dict[str, Any]) -> dict[str, Any]:
+    return dict(tool["parameters"].get("properties", {}))
+
+
+def _required(tool: dict[str, Any]) -> set[str]:
+    return set(tool["parameters"].get("required", []))
 
 
 async def _slim(work: Any, model: Any) -> list[Check]:
@@ -123,16 +124,19 @@ async def _slim(work: Any, model: Any) -> list[Check]:
             run = await agent.run("On which day is the next tasting evening from 2026-07-01 on?")
         after = [t.openai() for t in host.tools()]
     offered = [t["function"] for t in (scripted.offered or [[]])[0]]
-    left = sum(_titles(t["parameters"]) for t in offered)
-    named = [t["parameters"].get("properties", {}) for t in offered if t["name"] == "next_event"]
-    same = [(t["name"], t["description"], t["parameters"].get("required")) for t in offered]
     whole = [t["function"] for t in before]
+    left = sorted({name for t in offered for name in set(_parameters(t)) - _required(t)})
+    kept = [{name: _parameters(t)[name] for name in _parameters(t) if name in _required(t)} for t in whole]
+    same = [(t["name"], t["description"], _required(t)) for t in offered]
     return [
         (isinstance(agent, ToolLoop), "it has to be a variant of ToolLoop"),
-        (bool(offered) and left == 0, f"no titles may be left in what the model is sent, and {left} are"),
-        (named != [] and "title" in named[0], "the parameter named title of next_event has to stay"),
         (
-            same == [(t["name"], t["description"], t["parameters"].get("required")) for t in whole],
+            bool(offered) and not left,
+            f"what may be left out is not sent, and yours sends {', '.join(left) or 'nothing'}",
+        ),
+        (
+            same == [(t["name"], t["description"], _required(t)) for t in whole]
+            and [{n: p for n, p in _parameters(t).items() if n in _required(t)} for t in offered] == kept,
             "names, descriptions and required parameters stay as they are",
         ),
         (before == after, "the host's own tools stay as they are"),
@@ -191,7 +195,7 @@ async def missing(host, order_id):
     ),
     Exercise(
         id="14.3",
-        task="Write a variant of the loop that sends descriptions without titles.",
+        task="Write a variant of the loop that sends only the parameters that are required.",
         stub="""\
 class Slim(ToolLoop):
     async def work(self, run):
@@ -202,11 +206,9 @@ from dataclasses import replace
 
 
 def slim(schema):
-    if isinstance(schema, list):
-        return [slim(part) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    return {key: slim(part) for key, part in schema.items() if key != "title" or isinstance(part, dict)}
+    required = schema.get("required", [])
+    kept = {name: part for name, part in schema.get("properties", {}).items() if name in required}
+    return {**schema, "properties": kept}
 
 
 class Slim(ToolLoop):
@@ -216,8 +218,8 @@ class Slim(ToolLoop):
 """,
         hints=(
             "A tool is a dataclass: `dataclasses.replace(tool, parameters=…)` makes a copy with other parameters.",
-            "Schemas stand inside schemas, in dicts and in lists: write a function that calls itself.",
-            "Behind a title stands a text; behind the parameter named title stands a dict.",
+            "A schema names its parameters in `properties`, a dict, and those that it needs in `required`, a list.",
+            "`required` may be missing: then nothing is needed. Make a new dict; the host still holds the old one.",
         ),
         check=_slim,
     ),
