@@ -22,7 +22,7 @@ CAPABILITIES = frozenset({"tools", "json_schema", "logprobs"})
 # The template inside the GGUF ignores `tools` and adds a system message of its own. This one adds nothing that the
 # reader did not send, and asks for tool calls in the Hermes form, which llama.cpp parses into OpenAI `tool_calls`. It
 # shows a tool as a signature, `get_order(order: integer): Look up an order.`, in less than half the tokens of its schema:
-# a small model reads that better and faster, and more tools fit into its context.
+# it is read in less time, and more tools fit into the context.
 TEMPLATE = """\
 {%- macro kind(p) -%}
 {%- if p.enum -%}{% for value in p.enum %}{{ value | tojson }}{{ '' if loop.last else ' or ' }}{% endfor %}
