@@ -85,6 +85,26 @@ async def test_it_answers_and_says_where_the_answer_comes_from(box: Embedded, bo
     assert not await model.can("vision")
 
 
+def test_the_model_reads_a_tool_as_a_signature_also_one_with_parts_of_its_own(box: Embedded) -> None:
+    cup = {"type": "object", "properties": {"size": {"enum": ["S", "L"]}, "price": {"type": "number"}}}
+    properties = {
+        "cups": {"type": "array", "items": {"$ref": "#/$defs/Cup"}},
+        "note": {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None},
+        "copies": {"type": "integer", "default": 2, "description": "How many."},
+        "rest": {"type": "object"},
+        "self": {"$ref": "#/$defs/Loop"},
+    }
+    loop = {"type": "object", "properties": {"next": {"$ref": "#/$defs/Loop"}}}
+    parameters = {"properties": properties, "required": ["cups"], "$defs": {"Cup": cup, "Loop": loop}}
+    offered = {"type": "function", "function": {"name": "pack", "description": "Pack.", "parameters": parameters}}
+    body = {"messages": [{"role": "user", "content": "Hi."}], "tools": [offered]}
+    prompt = httpx2.post(f"{root(box)}/apply-template", headers=keyed(box), json=body).json()["prompt"]
+    assert (
+        'pack(cups: list of {"size": "S" or "L", "price": number}, note?: string or null, copies?: integer = 2, '
+        'rest?: object, self?: {"next": {"next": {"next": object}}}): Pack.\n  copies: How many.\n'
+    ) in prompt
+
+
 async def test_the_same_prompt_again_comes_from_the_cache(box: Embedded) -> None:
     model = await connect()
     await model.chat("What is a cache?", max_tokens=2)

@@ -267,7 +267,9 @@ class Trace:
             raise
         finally:
             _open.reset(token)
-            self._finish(step)
+            # An interrupt stays an interrupt, also where the disk has no room for its last line.
+            with contextlib.suppress(LabError) if step.status == "interrupted" else contextlib.nullcontext():
+                self._finish(step)
 
     def span(self, name: str, **attributes: Any) -> contextlib.AbstractContextManager[Step]:
         """A named group of steps."""

@@ -111,6 +111,8 @@ async def test_a_step_that_fails_twice_is_planned_anew_behind_what_is_done() -> 
     assert "Done: Write.: A text about rain.\nStep 2 (look) failed: error: the station is down" in script.said[4]
     # The new plan's step 1 is step 2 now, and what needs it gets its result.
     assert script.said[6] == "Rain in Rome.\nWrite again."
+    # What stands in the place of the failed step gets what that one needed.
+    assert script.said[5] == "A text about rain.\nLook at Rome."
     assert run.notes["results"] == {1: "A text about rain.", 2: "Rain in Rome.", 3: "A text about rain."}
 
 

@@ -293,3 +293,31 @@ async def test_a_full_disk_ends_a_run_in_a_sentence_and_when_there_is_room_it_go
     again = await build(script.model).run(TASK, save=path)
     assert (again.stopped, again.answer) == ("done", expected.answer)
     assert len(Trace.load(path)) == len(again.trace)
+
+
+async def test_an_interrupt_stays_one_also_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    running = asyncio.create_task(SingleStep(Script(never).model).run(TASK, save=tmp_path / "run.jsonl"))
+    await asyncio.sleep(0.05)
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+
+async def test_a_second_run_may_not_write_to_the_file_of_one_that_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    first = asyncio.create_task(SingleStep(Script(never).model).run(TASK, save=path))
+    await asyncio.sleep(0.05)
+    second = await SingleStep(Script("Yes.").model).run(TASK, save=path)
+    assert second.stopped == "error"
+    assert is_one_sentence(second.why)
+    assert "another run is writing to run.jsonl" in second.why
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    third = await SingleStep(Script("Yes.").model).run(TASK, save=path)
+    assert third.answer == "Yes."

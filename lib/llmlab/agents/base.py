@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -97,7 +98,7 @@ class Agent:
         Inside a `with Trace()` block, or as a tool of another agent, its steps go into that trace. With `save`, each
         finished step is on disk before the next begins; run again with the same file, it goes on from there.
         """
-        run = Run(self.name, task, Trace(self.name))
+        run, saving = Run(self.name, task, Trace(self.name)), contextlib.ExitStack()
         try:
             if not isinstance(task, str) or not task.strip():
                 raise LabError(f"An agent takes a task in words, but got {task!r}; say what it has to do.")
@@ -108,6 +109,7 @@ class Agent:
                     "never stop anything; set them in .env, or limit tokens instead."
                 )
             if save:
+                saving.enter_context(_alone(Path(save)))
                 run.trace = Trace.resume(save, f"{self.name}: {task}")
             into = run.trace = run.trace if save else trace.current() or run.trace
             with awake(), into, into.limit(self.budget) as run.spent, into.span(self.name, task=task) as span:
@@ -128,6 +130,8 @@ class Agent:
             said = "Interrupted: the run was stopped. With save=… it goes on where it was; without, it begins anew."
             stopped._render_traceback_ = lambda: [said]  # type: ignore[union-attr]  # IPython shows it, not the stack
             raise
+        finally:
+            saving.close()
         return run
 
     async def work(self, run: Run) -> None:
@@ -138,6 +142,25 @@ class Agent:
         """One of the agent's prompts, with its {places} filled in."""
         # In one pass: braces in a task or in what a model said are text, and no places.
         return re.sub(r"\{(\w+)\}", lambda place: str(values.get(place[1], place[0])), self.prompts[name])
+
+
+_saving: set[Path] = set()
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold a save file for one run of this process; raises LabError while another run writes to it."""
+    path = path.resolve()
+    if path in _saving:
+        raise LabError(
+            f"A saved run has a file of its own, but another run is writing to {path.name}; wait for it, or choose "
+            f"another file."
+        )
+    _saving.add(path)
+    try:
+        yield
+    finally:
+        _saving.discard(path)
 
 
 async def together(*works: Coroutine[Any, Any, T]) -> list[T]:

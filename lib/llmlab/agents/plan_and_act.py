@@ -60,8 +60,12 @@ class PlanAndAct(Agent):
                 "replan", task=run.task, tools=tools, done=done, number=number, tool=step.tool, error=error
             )
             rest = await self.plan(run, ask)
-            # The new plan counts its steps from 1, behind those that are done.
-            moved = [s.model_copy(update={"needs": [n + number - 1 for n in s.needs]}) for s in rest]
+            # The new plan counts its steps from 1, behind those that are done. What stands in the place of the failed
+            # step gets what that step needed: a new plan has no numbers for finished steps.
+            moved = [
+                s.model_copy(update={"needs": [*(step.needs if i == 0 else []), *(n + number - 1 for n in s.needs)]})
+                for i, s in enumerate(rest)
+            ]
             plan = [*plan[: number - 1], *moved]
         run.answer = await self.answer(run, "\n".join(f"{step.task}: {results[i]}" for i, step in enumerate(plan, 1)))
 
