@@ -17,19 +17,20 @@ from typing import Any
 
 from held_out import HeldOut
 from render import segments
-from skills import arithmetic, conversation, facts, judging, planning, reading, splitting, sql, tools, writing
+from skills import arithmetic, conversation, errands, facts, judging, planning, reading, splitting, sql, tools, writing
 
 SHARES = {
-    tools: 0.27,
+    tools: 0.17,
+    errands: 0.24,
     sql: 0.17,
-    arithmetic: 0.24,
-    splitting: 0.07,
-    planning: 0.07,
-    writing: 0.045,
-    judging: 0.045,
-    conversation: 0.04,
-    reading: 0.04,
-    facts: 0.01,
+    arithmetic: 0.23,
+    splitting: 0.045,
+    planning: 0.055,
+    writing: 0.03,
+    judging: 0.03,
+    conversation: 0.01,
+    reading: 0.015,
+    facts: 0.005,
 }
 CHARACTERS_A_TOKEN = 3.6
 LONGEST = 2600  # characters; longer items are left out, for one long item slows its whole batch

@@ -86,6 +86,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("build/train.jsonl"))
     parser.add_argument("--out", type=Path, default=Path("build/adapter"))
+    parser.add_argument("--start", type=Path, help="an adapter to go on from, with new data; without it, from nothing")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rank", type=int, default=16)
     parser.add_argument("--rate", type=float, default=1e-3)
@@ -102,8 +103,8 @@ def main() -> None:
     base = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
     checkpoint = args.out / "checkpoint.pt"
     started_at = 0
-    if checkpoint.exists():
-        model = PeftModel.from_pretrained(base, args.out, is_trainable=True)
+    if checkpoint.exists() or args.start:
+        model = PeftModel.from_pretrained(base, args.out if checkpoint.exists() else args.start, is_trainable=True)
     else:
         config = LoraConfig(
             r=args.rank,

@@ -16,9 +16,21 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from llmlab import shop
+
 from . import kit_words
 
 WRITTEN = Path(__file__).parent.parent / "written"
+SHOP = 0.4  # of the items are about the kit's own shop; its questions in data/experiments are none of them
+SHOP_VALUES = {
+    "product": "mint tea;green tea;dark roast;espresso cup;blue cup;teapot;milk jug;chai;kettle;gift box;oolong;travel mug",
+    "reason": "broken;late;wrong item;changed mind",
+    "status": "open;shipped;delivered;cancelled;returned",
+    "total": "3.50..172.00 [money] +",
+    "price": "3.50..58.00 [money]",
+    "quantity": "1..4 +",
+}
+PLAIN = 130  # characters of question and query: most are short, for a small model learns little from the others
 LIMIT = 2200  # characters of an item, its tools included
 
 Item = dict[str, Any]
@@ -204,11 +216,15 @@ class World:
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
         self.link: Column | None = None  # the foreign key of tables[0] to tables[1]
-        self.money = rng.choice(["{}", "{}", "${}", "{} dollars", "{} euros", "{} EUR", "€{}", "£{}"])
-        self.style = rng.choices(["snake", "camel", "pascal", "upper"], [70, 12, 12, 6])[0]
-        domain = rng.choice([*designs(), *designs()[:1] * 3])  # the shop is the kit's own
-        pairs = [(c, p) for c in domain for p in domain for k in c.of_kind("fk") if k.args in p.names]
         self.tables: list[Table] = []
+        self.money = rng.choice(["{}", "{}", "${}", "{} dollars", "{} euros", "{} EUR", "€{}", "£{}"])
+        self.kit: list[str] = []  # the lines of the kit's own tables, if this is the kit's shop
+        if rng.random() < SHOP:
+            self._take_the_shop()
+            return
+        self.style = rng.choices(["snake", "camel", "pascal", "upper"], [70, 12, 12, 6])[0]
+        domain = rng.choice([*designs(), *designs()[:1] * 3])  # a shop is what the kit asks about most
+        pairs = [(c, p) for c in domain for p in domain for k in c.of_kind("fk") if k.args in p.names]
         if pairs and rng.random() < 0.5:
             child, parent = rng.choice(pairs)
             self._take(parent, rng.randint(2, 3))
@@ -216,6 +232,29 @@ class World:
             self.tables.reverse()
         else:
             self._take(rng.choice(domain), rng.randint(2, 6))
+
+    def _take_the_shop(self) -> None:
+        """One or two tables of the kit's shop, with its own names and values."""
+        rng, self.style, self.money = self.rng, "snake", self.rng.choice(["{}", "{} euros"])
+        lines = {line.split()[2]: line for line in shop.SCHEMA.splitlines()}
+        child = rng.choice(list(lines))
+        parent = re.search(r"REFERENCES (\w+)", lines[child])
+        names = [child, parent[1]] if parent and rng.random() < 0.45 else [child]
+        for name in reversed(names):
+            design = next(t for t in designs()[0] if t.names[0] == name)
+            columns = re.findall(r"[(,] ?(\w+) (?:INTEGER|TEXT|REAL)", lines[name])
+            table = Table(design.names, design.one, design.many, design.who, name=name)
+            for column in columns:
+                drawn = next(c for c in design.columns if column in c.names)
+                args = SHOP_VALUES.get(column, "2026..2026" if drawn.kind == "date" else drawn.args)
+                table.columns.append(Column(**{**drawn.__dict__, "name": column, "args": args}))
+            if name == "items":
+                table.calc = ("quantity * price", design.calc[1] if design.calc else [])
+            self._fill(table)
+            self.tables.insert(0, table)
+        if len(names) == 2:
+            self.link = next(c for c in self.tables[0].of_kind("fk") if c.args == names[1])
+        self.kit = list(lines.values()) if rng.random() < 0.2 else [lines[name] for name in names]
 
     def _take(self, design: Table, columns: int, parent: Table | None = None) -> None:
         rng = self.rng
@@ -1719,6 +1758,8 @@ def ask(world: World, greet: bool = True) -> tuple[str, str, str]:
         kind = rng.choices(list(kinds), list(kinds.values()))[0]
         asker = Joined(world) if two else Questions(world, rng.choice(world.tables))
         made = getattr(asker, kind)()
+        if made and len(made[0]) + len(made[1]) > PLAIN and rng.random() < 0.7:
+            continue
         if made and _returns(world.run(made[1])):
             return kind, _spoken(rng, made[0], greet), made[1]
     raise AssertionError("no question found")
@@ -1787,6 +1828,8 @@ def schema_text(world: World) -> str:
 
 def plain_schema(world: World) -> str:
     """The tables as the chapters show them: a statement a line."""
+    if world.kit:
+        return "\n".join(world.kit)
     foreign = {world.link.name: f"{world.tables[1].name}({world.tables[1].key.name})"} if world.link else {}
     return "\n".join(create(t, "one", foreign if t is world.tables[0] else {}, {}) for t in world.tables)
 
@@ -1872,7 +1915,7 @@ def sql_item(rng: random.Random) -> Item:
         _, question, sql = ask(world)
         schema = schema_text(world)
         messages = [*_prompt(rng, schema, question), _say("assistant", sql)]
-        if kit_words.used(rng):
+        if world.kit or kit_words.used(rng):
             messages[:-1] = kit_words.ask(kit_words.SQL, schema=plain_schema(world), task=question)
         if rng.random() < 0.6:  # the tables are read once, and three or four queries learned from them
             for _ in range(rng.choice([1, 2, 3, 4])):
@@ -2077,7 +2120,7 @@ def repair_item(rng: random.Random) -> Item:
             continue
         wrong, error = made
         schema = schema_text(world)
-        if kit_words.used(rng):
+        if world.kit or kit_words.used(rng):
             asked = kit_words.ask(kit_words.MEND, schema=plain_schema(world), task=question, query=wrong, error=error)
             item: Item = {"skill": "sql_repair", "messages": [*asked, _say("assistant", sql)]}
         elif rng.random() < 0.4:
