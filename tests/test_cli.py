@@ -216,6 +216,26 @@ def test_a_measurement_is_run_kept_and_shown(
     assert measure.kept("98", tmp_path)[0].rows == [row]
 
 
+def test_refresh_measures_every_chapter_that_can_be_and_records_all(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, connected: list[dict[str, Any]]
+) -> None:
+    row = {"variant": "direct", "right": True}
+    source = (
+        f"from llmlab.measure import Measured\n\n\nasync def full(model, told):\n    return Measured([{row}], {{}})\n"
+    )
+    (tmp_path / "ch97.py").write_text("tools = []\n", encoding="utf-8")
+    (tmp_path / "ch98.py").write_text(source, encoding="utf-8")
+    (tmp_path / "ch99.py").write_text(source, encoding="utf-8")
+    monkeypatch.setattr(measure, "EXPERIMENTS", tmp_path)
+    monkeypatch.setattr(measure, "MEASURED", tmp_path)
+    monkeypatch.setattr(settings, "ROOT", tmp_path)
+    recorded: list[list[str]] = []
+    monkeypatch.setattr(workshop, "record", lambda numbers: recorded.append(numbers) or 0)
+    assert cli.main(["refresh"]) == 0
+    assert recorded == [[]]
+    assert [bool(measure.kept(number, tmp_path)) for number in ("97", "98", "99")] == [False, True, True]
+
+
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[list[str]]:
     """The options of each start of JupyterLab, which does not start."""

@@ -1,4 +1,4 @@
-"""The `llmlab` command: lab, doctor, fetch, reset, record, measure, eval."""
+"""The `llmlab` command: lab, doctor, fetch, reset, record, measure, refresh, eval."""
 
 from __future__ import annotations
 
@@ -35,9 +35,13 @@ def main(argv: list[str] | None = None) -> int:
     record.add_argument("chapters", nargs="*", help="their numbers (else all)")
     record.add_argument("--to", type=Path, help="write recordings for a class here, and leave the chapters as they are")
 
-    full = commands.add_parser("measure", help="run the full experiment of a chapter on the connected model; minutes")
-    full.add_argument("chapter", help="its number, such as 06")
+    full = commands.add_parser(
+        "measure", help="run the full experiments of chapters on the connected model; minutes each"
+    )
+    full.add_argument("chapters", nargs="*", help="their numbers, such as 06 (else all that have one)")
     full.add_argument("--without-adapter", action="store_true", help="on the model in the box as it was published")
+
+    commands.add_parser("refresh", help="make anew all that a model made: experiments, recordings, kept outputs; hours")
 
     measured = commands.add_parser("eval", help="run the held-out set on the connected model")
     measured.add_argument("--skills", nargs="*", default=[], help="only these (else all)")
@@ -59,7 +63,7 @@ def main(argv: list[str] | None = None) -> int:
         if args.command == "fetch":
             return _fetch(args.file, args.if_missing)
         if args.command == "measure":
-            return asyncio.run(_measure(f"{args.chapter:0>2}", args.without_adapter))
+            return asyncio.run(_measure([f"{number:0>2}" for number in args.chapters], args.without_adapter))
         if args.command == "eval":
             return asyncio.run(_eval(_chosen(args.skills, args.each, args.gate), args.without_adapter, args.out))
         from llmlab import workshop
@@ -67,6 +71,9 @@ def main(argv: list[str] | None = None) -> int:
         if args.command == "reset":
             print(workshop.reset(args.chapter))
             return 0
+        if args.command == "refresh":
+            asyncio.run(_measure([], False))
+            return workshop.record([])
         return workshop.record(args.chapters, args.to)
     except LabError as error:
         print(error, file=sys.stderr)
@@ -123,22 +130,24 @@ def _chosen(skills: list[str], each: int | None, gate: bool) -> list[evaluate.It
     return [item for same in evaluate.by_name(items).values() for item in same[:each]]
 
 
-async def _measure(chapter: str, without_adapter: bool) -> int:
+async def _measure(chapters: list[str], without_adapter: bool) -> int:
     from llmlab import connect, measure
 
-    measure.pieces(chapter)  # a chapter without an experiment is an error before the model starts
+    for chapter in chapters:
+        measure.pieces(chapter)  # a chapter without an experiment is an error before the model starts
     model = await (connect(adapter=None) if without_adapter else connect())
-    made = 0
+    for chapter in chapters or measure.chapters():
+        made = 0
 
-    def tell(row: measure.Row) -> None:
-        nonlocal made
-        made += 1
-        if sys.stdout.isatty():
-            print(f"\r{made} runs made", end="", flush=True)
+        def tell(row: measure.Row) -> None:
+            nonlocal made
+            made += 1
+            if sys.stdout.isatty():
+                print(f"\r{made} runs made", end="", flush=True)
 
-    result = await measure.experiment(chapter, model, tell)
-    file = result.save(chapter)
-    print(f"\n{result.table('variant')}\nEvery run stands in {file.relative_to(settings.ROOT)}.")
+        result = await measure.experiment(chapter, model, tell)
+        file = result.save(chapter)
+        print(f"\n{result.table('variant')}\nEvery run stands in {file.relative_to(settings.ROOT)}.", flush=True)
     return 0
 
 

@@ -172,6 +172,12 @@ def pieces(chapter: str) -> ModuleType:
     return module
 
 
+def chapters() -> list[str]:
+    """The chapters that have a full experiment."""
+    found = sorted(file.stem.removeprefix("ch") for file in EXPERIMENTS.glob("ch*.py"))
+    return [chapter for chapter in found if hasattr(pieces(chapter), "full")]
+
+
 async def experiment(chapter: str, model: Model, told: Callable[[Row], None] | None = None) -> Measured:
     """Run the full experiment of a chapter: the function `full` of data/experiments/chNN.py."""
     measured: Measured = await pieces(chapter).full(model, told)

@@ -26,6 +26,7 @@ Kind = Literal["model", "tool", "protocol", "span", "event"]
 Status = Literal["running", "ok", "error", "interrupted"]
 
 _secrets: set[str] = set()
+_saving: set[Path] = set()
 _open: contextvars.ContextVar[tuple[tuple[Trace, int], ...]] = contextvars.ContextVar("llmlab_open", default=())
 _entered: contextvars.ContextVar[tuple[Trace, ...]] = contextvars.ContextVar("llmlab_entered", default=())
 _limits: contextvars.ContextVar[tuple[_Scope, ...]] = contextvars.ContextVar("llmlab_limits", default=())
@@ -411,6 +412,22 @@ class Trace:
 def current() -> Trace | None:
     """The trace of the innermost `with Trace(...)` block."""
     return _entered.get()[-1] if _entered.get() else None
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Hold a save file for one run of this process; raises LabError while another run writes to it."""
+    path = path.resolve()
+    if path in _saving:
+        raise LabError(
+            f"A saved run has a file of its own, but another run is writing to {path.name}; wait for it, or choose "
+            f"another file."
+        )
+    _saving.add(path)
+    try:
+        yield
+    finally:
+        _saving.discard(path)
 
 
 def _read(path: Path) -> tuple[list[list[Step]], str]:

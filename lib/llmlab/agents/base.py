@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -109,7 +109,7 @@ class Agent:
                     "never stop anything; set them in .env, or limit tokens instead."
                 )
             if save:
-                saving.enter_context(_alone(Path(save)))
+                saving.enter_context(trace.alone(Path(save)))
                 run.trace = Trace.resume(save, f"{self.name}: {task}")
             into = run.trace = run.trace if save else trace.current() or run.trace
             with awake(), into, into.limit(self.budget) as run.spent, into.span(self.name, task=task) as span:
@@ -142,25 +142,6 @@ class Agent:
         """One of the agent's prompts, with its {places} filled in."""
         # In one pass: braces in a task or in what a model said are text, and no places.
         return re.sub(r"\{(\w+)\}", lambda place: str(values.get(place[1], place[0])), self.prompts[name])
-
-
-_saving: set[Path] = set()
-
-
-@contextlib.contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Hold a save file for one run of this process; raises LabError while another run writes to it."""
-    path = path.resolve()
-    if path in _saving:
-        raise LabError(
-            f"A saved run has a file of its own, but another run is writing to {path.name}; wait for it, or choose "
-            f"another file."
-        )
-    _saving.add(path)
-    try:
-        yield
-    finally:
-        _saving.discard(path)
 
 
 async def together(*works: Coroutine[Any, Any, T]) -> list[T]:
