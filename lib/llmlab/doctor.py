@@ -107,7 +107,8 @@ def box() -> Finding:
         return reply
 
     reply = asyncio.run(ask())
-    return bool(reply.text), f"{reply.model} answered {reply.text!r} in {reply.seconds:.1f} s"
+    adapted = f" with the adapter {config.adapter.name}" if config.adapter else ""
+    return bool(reply.text), f"{reply.model}{adapted} answered {reply.text!r} in {reply.seconds:.1f} s"
 
 
 def endpoint() -> Finding:

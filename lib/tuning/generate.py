@@ -20,12 +20,12 @@ from render import segments
 from skills import arithmetic, conversation, errands, facts, judging, planning, reading, splitting, sql, tools, writing
 
 SHARES = {
-    tools: 0.17,
-    errands: 0.24,
+    tools: 0.13,
+    errands: 0.30,
     sql: 0.17,
-    arithmetic: 0.23,
+    arithmetic: 0.22,
     splitting: 0.045,
-    planning: 0.055,
+    planning: 0.045,
     writing: 0.03,
     judging: 0.03,
     conversation: 0.01,

@@ -23,6 +23,7 @@ from llmlab.shop import lay_out
 from llmlab.toolbox import search_documents
 from llmlab.tools import tool
 
+from . import kit_words
 from .sql import _names
 from .tools import FACTS, HAND
 
@@ -614,6 +615,148 @@ def step(rng: random.Random) -> Done:
     return [user(known + text), call(name, 1, **arguments)], [desk[name]]
 
 
+# --- Plans over the kit's tools, and what comes after them -------------------------------------------------------------
+
+
+def _plan(*steps: tuple[str, str, list[int]]) -> str:
+    return json.dumps({"steps": [{"tool": t, "task": x, "needs": n} for t, x, n in steps]}, ensure_ascii=False)
+
+
+def _tools(names: dict[str, dict[str, Any]]) -> str:
+    return "\n".join(f"- {name}: {schema['function']['description']}" for name, schema in names.items())
+
+
+def _writing(sections: int, first: int, product: str, rng: random.Random) -> list[tuple[str, str, list[int]]]:
+    """Outline, sections and check, numbered from `first`."""
+    of = rng.choice([" of the post", "", f" about {product}"])
+    outline = ("make_outline", "Make the outline.", list(range(1, first)))
+    written = [("write_section", f"Write section {n}{of}.", [first]) for n in range(1, sections + 1)]
+    return [outline, *written, ("check_post", "Check the post.", list(range(first + 1, first + 1 + sections)))]
+
+
+def planned(rng: random.Random) -> Done:
+    """A plan for a blog post, or for an errand."""
+    if rng.random() < 0.5:
+        product = rng.choice(PRODUCTS)
+        task = pieces("07").GOAL.format(product)
+        if rng.random() < 0.4:
+            task = rng.choice(
+                [
+                    f"Write a post about {product} in two sections, with facts from documents and database, and check it.",
+                    f"We need a blog post about {product}: two sections, facts from the documents and the database. Check it.",
+                    f"A blog post about {product} with facts, in two sections; check it at the end.",
+                ]
+            )
+        tools = kit()["07"]
+        looked = [
+            ("search_documents", f"Find facts about {product} in the documents.", []),
+            ("ask_database", f"Find the price and the sales of {product}.", []),
+        ]
+        plan = _plan(*looked, *_writing(2, 3, product, rng))
+    else:
+        place, schemas = shopping(rng)
+        tools = {schema["function"]["name"]: schema for schema in schemas}
+        number, group = rng.randint(1001, 1999), rng.choice(CHANNELS if place is SHOP else GROUPS)
+        thing, who, send = f"{place.thing} {number}", place.who, place.send.split()[0]
+        find_out = (place.get, f"Find out who {place.did} {thing}.", [])
+        task, plan = rng.choice(
+            [
+                (
+                    f"Find out who {place.did} {thing}, then look up in which city this {who} lives.",
+                    _plan(find_out, (place.find, f"Look up in which city this {who} lives.", [1])),
+                ),
+                (
+                    f"Find out who {place.did} {thing} and post the name in the {group} {place.of}.",
+                    _plan(find_out, (send, f"Post the name in the {group} {place.of}.", [1])),
+                ),
+                (
+                    f"Look up the status of {thing} and post it in the {group} {place.of}.",
+                    _plan(
+                        (place.get, f"Look up the status of {thing}.", []),
+                        (send, f"Post the status in the {group} {place.of}.", [1]),
+                    ),
+                ),
+                (
+                    f"Post in the {group} {place.of} in which city the {who} of {thing} lives.",
+                    _plan(
+                        find_out,
+                        (place.find, f"Look up in which city this {who} lives.", [1]),
+                        (send, f"Post the city in the {group} {place.of}.", [2]),
+                    ),
+                ),
+                (f"What is the status of {thing}?", _plan((place.get, f"Look up the status of {thing}.", []))),
+                (f"Who {place.did} {thing}?", _plan(find_out)),
+            ]
+        )
+    ask = kit_words.fill(kit_words.PLAN, task=task, tools=_tools(tools))
+    if rng.random() < 0.25:
+        ask = ask.partition(", where needs")[0] + "."
+    return [user(ask), say(plan)], []
+
+
+def replanned(rng: random.Random) -> Done:
+    """A new plan for the rest of a blog post when a source does not answer."""
+    product = rng.choice(PRODUCTS)
+    documents, _ = facts_of(rng, product)
+    down = rng.choice(["ask_database", "ask_database", "search_documents"])
+    error = rng.choice([f"{down} does not answer", f"{down} has 30 seconds, but took longer", "the disk is full"])
+    done, number = "nothing", 1
+    if down == "ask_database":
+        done, number = f"Find facts about {product} in the documents.: {'; '.join(documents)}", 2
+    rest = [] if number == 2 else [("ask_database", f"Find the price and the sales of {product}.", [])]
+    ask = kit_words.fill(
+        kit_words.REPLAN,
+        task=pieces("07").GOAL.format(product),
+        tools=_tools(kit()["07"]),
+        done=done,
+        number=number,
+        tool=down,
+        error=f"error: {error}",
+    )
+    return [user(ask), say(_plan(*rest, *_writing(1, len(rest) + 1, product, rng)))], []
+
+
+def acted(rng: random.Random) -> Done:
+    """A step of a plan for an errand: its one tool, behind the result of the step before."""
+    place, schemas = shopping(rng)
+    tools = {schema["function"]["name"]: schema for schema in schemas}
+    number, found = record(rng, place)
+    result, who = json.dumps(found, ensure_ascii=False), place.who
+    send, to, text = place.send.split()
+    group, city = rng.choice(CHANNELS if place is SHOP else GROUPS), rng.choice(_names()["cities"])
+    lives = json.dumps({"city": city, "joined": day(rng)}, ensure_ascii=False)
+    lines, task, name, arguments = rng.choice(
+        [
+            (result, f"Look up in which city this {who} lives.", place.find, {"name": found[who]}),
+            (result, f"Find the city of this {who}.", place.find, {"name": found[who]}),
+            (result, f"Post the name in the {group} {place.of}.", send, {to: group, text: found[who]}),
+            (result, f"Post the status in the {group} {place.of}.", send, {to: group, text: found["status"]}),
+            (lives, f"Post the city in the {group} {place.of}.", send, {to: group, text: city}),
+            ("", f"Find out who {place.did} {place.thing} {number}.", place.get, {place.id: number}),
+            ("", f"Look up {place.thing} {number}.", place.get, {place.id: number}),
+        ]
+    )
+    return [user(f"{lines}\n{task}".strip()), call(name, 1, **arguments)], [tools[name]]
+
+
+def answered(rng: random.Random) -> Done:
+    """The answer to a task from what steps or colleagues found."""
+    number, found = record(rng, SHOP)
+    field = rng.choice(list(FIELDS))
+    asked, answers, _ = FIELDS[field]
+    say_it = words(SHOP, number, value_of(SHOP, found, field))
+    task, answer = rng.choice(asked).format(**say_it), rng.choice(answers).format(**say_it)
+    result = json.dumps(found, ensure_ascii=False)
+    if rng.random() < 0.6:
+        step = rng.choice([f"Look up order {number}.", task, f"Find order {number}."])
+        return [user(f"{step}: {result}\n{task}"), say(answer)], []
+    thinker = rng.choice(
+        ["I do not know.", "I cannot know this.", "That has to be looked up.", "It is not known to me."]
+    )
+    letters = f"{task}\nYour colleagues say:\ncollector: {result}\nthinker: {thinker}"
+    return [user(letters), say(answer)], []
+
+
 # --- The servers of chapter 14 ------------------------------------------------------------------------------------------
 
 
@@ -829,6 +972,38 @@ def file_asked(rng: random.Random) -> Done:
     ], ["read_source"]
 
 
+def returned(rng: random.Random) -> Done:
+    """record_return: done, refused by the server, or declined by a person."""
+    number, found = _order(rng)
+    on, reason = day(rng), rng.choice(["broken", "wrong item", "changed mind", "late"])
+    asked = rng.choice(
+        [
+            f"Record that order {number} came back on {on}, reason: {reason}.",
+            f"Order {number} came back on {on}. The reason is {reason}. Record it.",
+            f"Please record the return of order {number}: {on}, {reason}.",
+        ]
+    )
+    name = "record_return"
+    chance = rng.random()
+    if chance < 0.6:
+        result, answer = (
+            gave(1, found | {"status": "returned"}, 2),
+            f"I recorded that order {number} came back on {on}.",
+        )
+    elif chance < 0.8:
+        why = "the person declined this call of orders.record_return; do not try it again, and tell what was not done"
+        result, answer = gave(1, f"error: {why}"), f"The return of order {number} was not recorded: it was declined."
+    else:
+        why = f"Only a delivered order can come back, but {number} is open; nothing was recorded"
+        result, answer = gave(1, f"error: {why}"), "Nothing was recorded: only a delivered order can come back."
+    return [
+        user(asked),
+        call(name, 1, order_id=number, reason=reason, returned_on=on),
+        result,
+        say(answer),
+    ], [name]
+
+
 def combined(rng: random.Random) -> Done:
     """Two servers in a row: the second call uses the first result."""
     number, order = _order(rng)
@@ -885,7 +1060,9 @@ def combined(rng: random.Random) -> Done:
 
 def served(rng: random.Random) -> Done:
     """A question for the servers, with the tools it needs and some others of them."""
-    one = rng.choices([order_asked, event_asked, row_asked, post_asked, file_asked, combined], [4, 4, 4, 3, 3, 6])[0]
+    one = rng.choices(
+        [order_asked, event_asked, row_asked, post_asked, file_asked, returned, combined], [4, 4, 4, 3, 3, 2, 6]
+    )[0]
     messages, names = one(rng)
     others = [name for name in kit()["14"] if name not in names]
     offered = names + rng.sample(others, rng.choice([0, 1, 2, 2, 3, 4]))
@@ -907,6 +1084,10 @@ MIX: dict[Callable[[random.Random], Done], int] = {
     written: 9,
     step: 6,
     served: 26,
+    planned: 10,
+    replanned: 3,
+    acted: 8,
+    answered: 6,
 }
 LIMIT = 3200  # characters
 
