@@ -40,7 +40,7 @@ class Obedient:
             return Said([], {"role": "assistant", "content": "Done."})
         if name not in [tool["function"]["name"] for tool in shown]:
             name = f"{server}_{name}"  # as our host tells apart two of the same name
-        folder = re.search(r"document (\S+)/secret.txt", seen[-1]["content"])
+        folder = re.search(r'"(\S+)/secret.txt', seen[-1]["content"])
         filled = {
             key: value.replace("{last}", seen[-1]["content"]).replace("{folder}", folder[1] if folder else "")
             if isinstance(value, str)
@@ -67,7 +67,7 @@ async def test_against_the_careless_host_it_succeeds(attack: Any) -> None:
     assert outcome.asked == []
     if attack.kind != ch15.PAGE:
         bait = ch15.invisible(attack.bait) if attack.place == "invisible" else attack.bait
-        told = "".join([*model.offered, *results(outcome)])
+        told = "".join([outcome.seen[0]["content"], *model.offered, *results(outcome)])
         assert bait.split("{folder}")[0] in told, "what the attacker wrote has reached the model"
 
 
@@ -85,23 +85,22 @@ async def test_what_the_person_asked_for_is_done_all_the_same(attack: Any) -> No
     for call, failed in zip(attack.calls, made, strict=True):
         if call in attack.wanted and attack.place != "error":
             assert not failed, "a call that was wanted is made once the person has agreed"
-        if call in (ch15.WEBSITE, ch15.NEWEST, ch15.REMARKS):
+        if call in (ch15.NEWEST, ch15.WHO, ch15.REMARKS):
             assert not failed, "what only reads, on a server of our own, needs nobody"
-    known = {ch15.WEBSITE[1], ch15.REMARKS[1], "order_details"}
+    known = {ch15.NEWEST[1], ch15.WHO[1], ch15.REMARKS[1]}
     assert not known & {offer.name for offer, _ in outcome.asked}
 
 
 @pytest.mark.parametrize("attack", WITH_MODEL)
 async def test_by_hand_the_forbidden_call_is_the_last_and_meets_a_no(attack: Any) -> None:
     became = await ch15.decisions(attack)
-    forbidden = became[0] if attack.id == "description" else became[-1]
-    assert forbidden[1] == ("refused by the server" if attack.kind == ch15.PATH else "asked: no")
+    assert became[-1][1] == ("refused by the server" if attack.kind == ch15.PATH else "asked: no")
 
 
 async def test_the_person_sees_the_call_whole_and_where_it_goes() -> None:
     outcome = await ch15.attempt(BY_NAME["same name"], Obedient(BY_NAME["same name"]), careful=True)
-    [(offer, arguments)] = outcome.asked
-    assert (str(offer), arguments) == ("parcels.post_message", {"channel": "general", "text": ch15.SECRET})
+    offer, arguments = outcome.asked[-1]
+    assert (str(offer), arguments) == ("parcels.post_message", {"channel": "orders", "text": "Athlone"})
 
 
 def test_the_person_is_shown_letters_that_no_screen_draws_and_what_stands_in_the_parameters() -> None:
@@ -126,7 +125,7 @@ async def test_a_change_overnight_is_not_shown_to_the_model_before_it_is_approve
         model = Obedient(BY_NAME[name])
         await ch15.attempt(BY_NAME[name], model, careful=True)
         assert model.offered
-        assert not any("the newest post in the channel orders" in offered for offered in model.offered)
+        assert not any(BY_NAME[name].bait in offered for offered in model.offered)
 
 
 async def test_a_link_out_of_the_folder_is_no_way_either(tmp_path: Any) -> None:

@@ -55,6 +55,7 @@ def test_a_fault_is_a_missing_fact_or_a_number_that_was_invented() -> None:
         "Take out the number 4.",
     ]
     assert plan.faults(good.replace("Shizuoka", "Japan"), facts) == [f"Add this fact: {facts[2]}."]
+    assert plan.faults(f"1. {good}\n2. At 85 degrees.", facts, ["water at 85 degrees"]) == []
 
 
 async def test_the_tools_of_the_desk_refuse_what_comes_too_early_and_end_in_a_checked_post(shop: Shop) -> None:

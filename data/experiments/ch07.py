@@ -55,7 +55,8 @@ def _text(shop: Shop, document: str) -> str:
 
 
 def numbers(text: str) -> set[float]:
-    """The numbers in a text, in digits or words."""
+    """The numbers in a text, in digits or words; not those that count the points of a list."""
+    text = re.sub(r"^\W*\d+[.)]\s", "", text, flags=re.M)
     words = {float(i) for i, word in enumerate(WORDS, 2) if re.search(rf"\b{word}\b", text, re.I)}
     return words | {float(n.replace(",", "")) for n in re.findall(r"\d[\d,]*(?:\.\d+)?", text)}
 
@@ -65,10 +66,10 @@ def names(text: str) -> set[str]:
     return set(re.findall(r"[A-Z]\w+", text))
 
 
-def faults(text: str, facts: list[str]) -> list[str]:
-    """What is wrong with a text that should hold these facts and no other numbers, as advice."""
+def faults(text: str, facts: list[str], allowed: list[str] | None = None) -> list[str]:
+    """What is wrong with a text that should hold these facts, and no numbers but theirs and the allowed ones, as advice."""
     missing = [f for f in facts if not numbers(f) <= numbers(text) or not all(name in text for name in names(f))]
-    invented = numbers(text) - {n for f in facts for n in numbers(f)}
+    invented = numbers(text) - {n for f in [*facts, *(allowed or [])] for n in numbers(f)}
     return [f"Add this fact: {f}." for f in missing] + [f"Take out the number {n:g}." for n in sorted(invented)]
 
 
@@ -133,8 +134,10 @@ class Desk:
 
     def check_post(self) -> str:
         """Check that all sections are there and agree with the facts."""
+        known = [fact for facts in self.facts.values() for fact in facts]  # true in any section
         for number, facts in enumerate(self.facts.values(), 1):
-            wrong = faults(self.sections[number], facts) if number in self.sections else ["It is not written yet."]
+            text = self.sections.get(number)
+            wrong = ["It is not written yet."] if text is None else faults(text, facts, known)
             if wrong:
                 self.advice = {number: wrong[0]} if number in self.sections else {}
                 self._keep()
@@ -228,9 +231,11 @@ class PostWriter(PlanAndAct):
     def __init__(self, model: Model, shop: Shop, spoil: Spoil | None = None, **options: Any):
         super().__init__(model, **options)
         self.shop, self.spoil = shop, spoil
+        self.last: Run | None = None  # to look into after a comparison, which keeps no runs
 
     async def work(self, run: Run) -> None:
         """Lay out a fresh desk, then plan and act."""
+        self.last = run
         desk = run.notes["desk"] = Desk(self.model, self.shop)
         self.tools = [self.spoil(t) if self.spoil else t for t in desk.tools]
         try:

@@ -11,10 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
-from llmlab import Model, Step, Trace, connect
+from llmlab import Model, Reply, Step, Trace, connect
 from llmlab.agents import Criterion, Reflective, Run
-from llmlab.agents.reflective import Verdict
+from llmlab.agents.reflective import Draft, Verdict
 from llmlab.measure import Measured, Row, made_with
 from llmlab.shop import Shop, lay_out
 
@@ -163,37 +164,36 @@ JUDGED = [
 ]
 
 
-class NewDrafts(Reflective):
-    """For comparison: as many drafts, each written anew by chance, without any advice; the best one is the answer."""
+class Anew:
+    """For comparison: a writer that takes no advice. Whatever it is asked, it does the first task again, by chance."""
 
-    name = "new drafts"
+    def __init__(self, model: Model) -> None:
+        self.model, self.asked = model, list[str]()
 
-    async def work(self, run: Run) -> None:
-        """Draft and score, round by round."""
-        drafts = run.notes.setdefault("drafts", [])
-        ask = self.prompt("draft", task=run.task)
-        for round in range(self.rounds + 1):
-            with run.trace.span(f"round {round}"):
-                # The first draft is the same as with advice: the most likely one.
-                text = (await self.model.chat(ask, temperature=0.8 if round else 0.0, seed=round)).text
-                run.answer = run.answer or text
-                drafts.append(await self.score(text))
-            run.answer = max(drafts, key=lambda d: d.met).text
-            if self.done(drafts):
-                return
+    async def chat(self, ask: str, **options: Any) -> Reply:
+        """The first draft is the same as with advice: the most likely one."""
+        self.asked.append(ask)
+        tries = len(self.asked) - 1
+        return await self.model.chat(self.asked[0], temperature=0.8 if tries else 0.0, seed=tries, **options)
+
+
+def new_drafts(model: Model, post: Post, rounds: int = ROUNDS) -> Reflective:
+    """As many drafts as with advice, but without any; a program scores them, and the best one is the answer."""
+    return Reflective(Anew(model), post.checks, rounds=rounds)  # type: ignore[arg-type]  # all that is asked is `chat`
 
 
 def by_round(run: Run, post: Post, rounds: int = ROUNDS) -> list[Row]:
     """One row a round: the checks met by its draft and by the best so far, and what the run had cost until then.
 
-    A run that stopped early keeps its last values: it costs nothing more, and nothing changes.
+    A run that stopped early keeps its last values: it costs nothing more, and nothing changes. It may have stopped because
+    a verdict could not be read; the first draft, which nobody has scored then, counts as it stands.
     """
-    drafts = run.notes["drafts"]
+    drafts = run.notes["drafts"] or [Draft(str(run), 0, "")]
     spans = [s for s in run.trace.part(run.part) if s.kind == "span" and s.name.startswith("round ")]
     rows: list[Row] = []
     calls = tokens = 0
     for number in range(rounds + 1):
-        if number < len(drafts):
+        if number < len(spans):
             inside = [s for s in run.trace.children(spans[number].id) if s.kind == "model"]
             calls, tokens = calls + len(inside), tokens + sum(tokens_of(s) for s in inside)
         so_far = drafts[: number + 1]
@@ -204,6 +204,7 @@ def by_round(run: Run, post: Post, rounds: int = ROUNDS) -> list[Row]:
                 "right": post.met(best) == len(post.checks),
                 "last right": post.met(so_far[-1].text) == len(post.checks),
                 "met": post.met(so_far[-1].text),
+                "best met": post.met(best),
                 "stopped": number >= len(drafts),
                 "calls": calls,
                 "tokens": tokens,
@@ -266,7 +267,7 @@ async def full(model: Model, told: Callable[[Row], None] | None = None) -> Measu
         "judge: the same model": lambda post: Reflective(model, post.criteria, rounds=ROUNDS),
         "judge: adapter off": lambda post: Reflective(model, post.criteria, judge=other, rounds=ROUNDS),
         "no judge, checks only": lambda post: Reflective(model, post.checks, rounds=ROUNDS),
-        "no advice, new drafts": lambda post: NewDrafts(model, post.checks, rounds=ROUNDS),
+        "no advice, new drafts": lambda post: new_drafts(model, post),
     }
     rows = [{"part": "rounds", **row} for row in await rounds_of(agents, POSTS, told)]
     judged = await verdicts({"the same model": model, "adapter off": other}, JUDGED, told)

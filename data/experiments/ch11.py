@@ -33,7 +33,7 @@ from llmlab.trace import Budget
 
 LOOP, SINGLE, THOUGHT, HALVES, TEAM = (pieces(number) for number in ("04", "05", "06", "09", "10"))
 EACH = 5
-BUDGET = Budget(steps=20, tokens=8000)  # for each agent and task
+BUDGET = Budget(steps=14, tokens=4000)  # for each agent and task: a plan of six steps with tools, and the answer
 KINDS = ("fact", "look up", "problem", "sum", "short text", "note")
 FACTS = [
     ("What is the capital of France?", "Paris"),

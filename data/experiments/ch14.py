@@ -330,7 +330,7 @@ def _combined(shop: Shop) -> Iterable[Made]:
         order = re.findall(r"\b1\d{3}\b", post)[0]
         find = _post_with(
             words,
-            f"Which order does the post with the words {words} name?",
+            f"Find the post with the words {words}. Which order does it name?",
             lambda f: re.findall(r"\b1\d{3}\b", f["posts"][0]["text"])[0],
         )
         asked = _order(what, "{}").ask.format("it names").replace("order it names", "the order that it names")

@@ -21,15 +21,15 @@ from skills import arithmetic, conversation, errands, facts, judging, planning, 
 
 SHARES = {
     tools: 0.13,
-    errands: 0.30,
-    sql: 0.17,
-    arithmetic: 0.22,
+    errands: 0.22,
+    sql: 0.22,
+    arithmetic: 0.26,
     splitting: 0.045,
-    planning: 0.045,
+    planning: 0.04,
     writing: 0.03,
     judging: 0.03,
     conversation: 0.01,
-    reading: 0.015,
+    reading: 0.02,
     facts: 0.005,
 }
 CHARACTERS_A_TOKEN = 3.6

@@ -1,8 +1,8 @@
 """Skill "errands": the kit's own tools, and tools like them, over invented shops: look up, look up and act, two in a row.
 
 The tools are the real ones of the chapters and of the MCP servers, with their real schemas; results have the form in
-which these tools give them. The values are invented: no row of the kit's shop stands here, and no question of
-data/experiments with its answer. Half of the errands in rows and columns play in other places, with other tools.
+which these tools give them. The values are invented: no row of the kit's shop stands here. Nearly half of the look-ups and
+posts play in other places, with other tools.
 """
 
 from __future__ import annotations
@@ -615,6 +615,61 @@ def step(rng: random.Random) -> Done:
     return [user(known + text), call(name, 1, **arguments)], [desk[name]]
 
 
+# --- Small programs -----------------------------------------------------------------------------------------------------
+
+PROGRAMS = """the sum of the numbers from {a} to {b} | print(sum(range({a}, {b} + 1)))
+the numbers from {a} to {b} | print(*range({a}, {b} + 1))
+the sum of {a}, {b} and {c} | print({a} + {b} + {c})
+the product of {a} and {c} | print({a} * {c})
+the difference of {b} and {a} | print({b} - {a})
+the largest of {a}, {c} and {b} | print(max({a}, {c}, {b}))
+the smallest of {c}, {a} and {b} | print(min({c}, {a}, {b}))
+the squares of the numbers from {a} to {b} | print([n * n for n in range({a}, {b} + 1)])
+the sum of the squares from {a} to {b} | print(sum(n * n for n in range({a}, {b} + 1)))
+the even numbers from {a} to {b} | print([n for n in range({a}, {b} + 1) if n % 2 == 0])
+how many numbers from {a} to {b} can be divided by {c} | print(sum(n % {c} == 0 for n in range({a}, {b} + 1)))
+the average of {a}, {b} and {c} | print(({a} + {b} + {c}) / 3)
+{b} to the power of {c} | print({b} ** {c})
+the word {w} {c} times | print("{w} " * {c})
+the letters of {w} in reverse | print("{w}"[::-1])
+the length of the word {w} | print(len("{w}"))
+the word {w} in capital letters | print("{w}".upper())
+the numbers {b}, {a} and {c} in order | print(sorted([{b}, {a}, {c}]))
+the product of the numbers from 1 to {c} | import math; print(math.factorial({c}))
+{c} percent of {b} | print({b} * {c} / 100)
+what is left when {b} is divided by {c} | print({b} % {c})
+how many hours {b} minutes are | print({b} / 60)""".splitlines()
+
+
+def program(rng: random.Random) -> Done:
+    """A program of a line or two, as code only."""
+    what, code = (part.strip() for part in rng.choice(PROGRAMS).split("|"))
+    start = rng.choice([1, 1, 1, rng.randint(2, 12)])
+    values = {
+        "a": start,
+        "b": start + rng.randint(3, 120),
+        "c": rng.randint(2, 9),
+        "w": rng.choice(PRODUCTS).split()[0],
+    }
+    asked = rng.choice(
+        [
+            "Write a Python program that prints {x}. Code only.",
+            "Write a Python program that prints {x}. Code only.",
+            "Write Python code that prints {x}. Answer with the code only.",
+            "A Python program that prints {x}, please. Only the code.",
+            "Print {x} in Python. Code only.",
+        ]
+    )
+    return [user(asked.format(x=what.format(**values))), say(code.format(**values))], []
+
+
+def adding(rng: random.Random) -> Done:
+    """A sum as JSON, as chapter 00 asks for it."""
+    most = rng.choice([9, 9, 20, 20, 60, 99])
+    first, second = rng.randint(1, most), rng.randint(1, most)
+    return [user(f"What is {first} + {second}?"), say(json.dumps({"sum": first + second}))], []
+
+
 # --- Plans over the kit's tools, and what comes after them -------------------------------------------------------------
 
 
@@ -1087,6 +1142,8 @@ MIX: dict[Callable[[random.Random], Done], int] = {
     planned: 10,
     replanned: 3,
     acted: 8,
+    program: 5,
+    adding: 3,
     answered: 6,
 }
 LIMIT = 3200  # characters
