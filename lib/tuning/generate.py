@@ -17,18 +17,32 @@ from typing import Any
 
 from held_out import HeldOut
 from render import segments
-from skills import arithmetic, conversation, errands, facts, judging, planning, reading, splitting, sql, tools, writing
+from skills import (
+    arithmetic,
+    conversation,
+    errands,
+    facts,
+    judging,
+    planning,
+    posts,
+    reading,
+    splitting,
+    sql,
+    tools,
+    writing,
+)
 
 SHARES = {
     tools: 0.13,
-    errands: 0.22,
-    sql: 0.22,
-    arithmetic: 0.26,
-    splitting: 0.045,
-    planning: 0.04,
-    writing: 0.03,
-    judging: 0.03,
-    conversation: 0.01,
+    errands: 0.21,
+    sql: 0.19,
+    arithmetic: 0.22,
+    splitting: 0.06,
+    planning: 0.03,
+    posts: 0.08,
+    writing: 0.02,
+    judging: 0.02,
+    conversation: 0.015,
     reading: 0.02,
     facts: 0.005,
 }

@@ -759,6 +759,13 @@ def replanned(rng: random.Random) -> Done:
     if down == "ask_database":
         done, number = f"Find facts about {product} in the documents.: {'; '.join(documents)}", 2
     rest = [] if number == 2 else [("ask_database", f"Find the price and the sales of {product}.", [])]
+    plan = _plan(*rest, *_writing(1, len(rest) + 1, product, rng))
+    if rng.random() < 0.4:
+        section, down, number = rng.choice([1, 2]), "check_post", 6
+        wrong = rng.choice([f"Add this fact: {rng.choice(documents)}.", f"Take out the number {rng.randint(2, 99)}."])
+        error = f"section {section} has to be written again: {wrong}"
+        done = f'Find facts about {product} in the documents.: {"; ".join(documents)}; Make the outline.: ["About it"]'
+        plan = _plan(("write_section", f"Write section {section}.", []), ("check_post", "Check the post.", [1]))
     ask = kit_words.fill(
         kit_words.REPLAN,
         task=pieces("07").GOAL.format(product),
@@ -768,7 +775,7 @@ def replanned(rng: random.Random) -> Done:
         tool=down,
         error=f"error: {error}",
     )
-    return [user(ask), say(_plan(*rest, *_writing(1, len(rest) + 1, product, rng)))], []
+    return [user(ask), say(plan)], []
 
 
 def acted(rng: random.Random) -> Done:
@@ -972,13 +979,23 @@ def post_asked(rng: random.Random) -> Done:
         [f"The {word} is gone.", f"Order {number} needs a {word}.", f"Who has the {word}?", f"New {word} on Monday."]
     )
     one = {
-        "id": rng.randint(3, 60),
+        "id": rng.randint(30, 60),
         "channel": channel,
         "author": author,
         "posted_at": f"{day(rng)} 10:{rng.randint(10, 59)}",
         "text": text,
     }
-    found = {"next_offset": None, "posts": [one]}
+    others = [
+        {
+            "id": int(str(one["id"])) - 1 - i,
+            "channel": rng.choice(CHANNELS),
+            "author": rng.choice(_names()["she"]),
+            "posted_at": f"{day(rng)} 09:{rng.randint(10, 59)}",
+            "text": rng.choice(OTHERS),
+        }
+        for i in range(rng.choice([0, 0, 1, 2]))
+    ]
+    found = {"next_offset": None, "posts": [one, *others]}
     chance = rng.random()
     if chance < 0.6:
         wants = rng.random() < 0.6
@@ -991,6 +1008,7 @@ def post_asked(rng: random.Random) -> Done:
         return [user(asked), call("search_posts", 1, text=word), gave(1, found, 2), say(answer)], ["search_posts"]
     if chance < 0.85:
         asked = f"Who wrote the newest post in the channel {channel}?"
+        found = {"next_offset": None, "posts": [{**post, "channel": channel} for post in [one, *others]]}
         messages = [user(asked), call("read_posts", 1, channel=channel), gave(1, found, 2), say(f"{author} wrote it.")]
         return messages, ["read_posts"]
     counts = [{"name": c, "topic": "", "posts": rng.randint(2, 30)} for c in sorted(set(CHANNELS[2:6]))]
@@ -1014,7 +1032,11 @@ def file_asked(rng: random.Random) -> Done:
         wants = rng.random() < 0.5
         asked = f"Who changed the file {path} last?" if wants else f"On which day was the file {path} changed last?"
         answer = f"{author} changed it last." if wants else f"It was changed last on {on}."
-        found = {"next_offset": None, "commits": [commit]}
+        older = [
+            {"hash": f"{rng.getrandbits(28):07x}", "author": person(rng), "date": day(rng), "message": f"Add {path}"}
+            for _ in range(rng.choice([0, 1, 2]))
+        ]
+        found = {"next_offset": None, "commits": [commit, *older]}
         return [user(asked), call("commit_log", 1, path=path), gave(1, found, 2), say(answer)], ["commit_log"]
     asked, _, passage, _, answer = (part.strip() for part in rng.choice(RULES.splitlines()).split("|"))
     n = rng.randint(3, 60)
@@ -1059,10 +1081,30 @@ def returned(rng: random.Random) -> Done:
     ], [name]
 
 
+def changed_then(rng: random.Random) -> Done:
+    """commit_log, and what takes place next from the day that it gives."""
+    path = rng.choice(["prices.csv", "notes/opening.md", "labels.py", "notes/cups.md", "stock.csv", "notes/tasting.md"])
+    title = rng.choice(["tea workshop", "team lunch", "window cleaning", "staff meeting", "photo day", "latte course"])
+    on, then = day(rng), f"2026-12-{rng.randint(1, 28):02d}"
+    commit = {"hash": f"{rng.getrandbits(28):07x}", "author": person(rng), "date": on, "message": f"Change {path}"}
+    event = _event(rng, then) | {"title": title.capitalize()}
+    asked = f"On which day was the file {path} changed last, and on which day is the next {title} from that day on?"
+    return [
+        user(asked),
+        call("commit_log", 1, path=path),
+        gave(1, {"next_offset": None, "commits": [commit]}, 2),
+        call("next_event", 2, title=title, after=on),
+        gave(2, event, 2),
+        say(f"{path} was changed on {on}, and the next {title} is on {then}."),
+    ], ["commit_log", "next_event"]
+
+
 def combined(rng: random.Random) -> Done:
     """Two servers in a row: the second call uses the first result."""
     number, order = _order(rng)
     sheet, column, row = _row(rng)
+    if rng.random() < 0.2:
+        return changed_then(rng)
     chance = rng.random()
     if chance < 0.45:
         while sheet != "stock":
@@ -1121,6 +1163,12 @@ def served(rng: random.Random) -> Done:
     messages, names = one(rng)
     others = [name for name in kit()["14"] if name not in names]
     offered = names + rng.sample(others, rng.choice([0, 1, 2, 2, 3, 4]))
+    # The tools of a server are offered together; the one that acts is easily taken by mistake, and so is the reading one.
+    for reads, other in (("post", "post_message"), ("channels", "post_message"), ("order_details", "record_return")):
+        if any(reads in name for name in names) and other not in offered and rng.random() < 0.6:
+            offered.append(other)
+    if names == ["record_return"] and "order_details" not in offered:
+        offered.append("order_details")
     rng.shuffle(offered)
     return messages, [kit()["14"][name] for name in offered]
 
@@ -1140,7 +1188,7 @@ MIX: dict[Callable[[random.Random], Done], int] = {
     step: 6,
     served: 26,
     planned: 10,
-    replanned: 3,
+    replanned: 5,
     acted: 8,
     program: 5,
     adding: 3,
