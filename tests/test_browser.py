@@ -344,7 +344,7 @@ print("heard")"""
 
 
 def test_a_reply_is_shown_while_it_is_written(start: Lab) -> None:
-    code = 'story = await model.chat("Tell me a long story about the sea.", max_tokens=300)\nstory'
+    code = 'story = await model.chat("Tell me a long story about the sea.", max_tokens=300, ignore_eos=True)\nstory'
     start.add(code)
     start.start(code)
     shown = start.output(code)
