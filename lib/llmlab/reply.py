@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 import httpx2
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from llmlab import recording, trace
 from llmlab.errors import ModelError
@@ -75,12 +75,13 @@ class Reply:
         """The text as an object of a pydantic class. Raises ModelError if it does not fit."""
         try:
             return shape.model_validate_json(self.text)
-        except ValueError as error:
-            why = str(error).splitlines()
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
             raise ModelError(
                 "not_json",
                 f"The reply has to be JSON of the shape {shape.__name__}, but begins {self.text[:60]!r} "
-                f"({' '.join(why[1:3])}); ask with schema={shape.__name__}.",
+                f"({f'{where}: ' if where else ''}{first['msg']}); ask with schema={shape.__name__}.",
             ) from None
 
     def __str__(self) -> str:

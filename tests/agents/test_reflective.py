@@ -66,10 +66,13 @@ async def test_without_advice_a_judge_that_says_no_repeats_the_criterion() -> No
 
 
 @pytest.mark.parametrize("said", ["Quite good!", '{"meets": true}', '{"meets": true, "score": 11, "advice": ""}'])
-async def test_a_judge_that_talks_nonsense_ends_the_run_with_the_draft_kept(said: str) -> None:
-    run = await Reflective(Script("Draft.", said).model, [Criterion("It is kind.")]).run("Write.")
-    assert (run.stopped, run.answer) == ("error", "Draft.")
-    assert "JSON of the shape Verdict" in run.why
+async def test_a_verdict_that_cannot_be_read_is_no_yes_and_ends_nothing(said: str) -> None:
+    writer, judge = Script("Draft.", "Better."), Script(said, verdict(True))
+    run = await Reflective(writer.model, [Criterion("It is kind.")], judge=judge.model).run("Write.")
+    assert (run.stopped, run.answer) == ("done", "Better.")
+    assert writer.said[1] == "Revise the text by this advice: It is kind.\n\nDraft."
+    [event] = [step for step in run.trace if step.name == "unreadable verdict"]
+    assert "JSON of the shape Verdict" in event.get("error")
 
 
 async def test_when_the_budget_ends_the_best_draft_is_kept() -> None:

@@ -10,7 +10,9 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from llmlab.agents.base import Agent, Run
+from llmlab.errors import ModelError
 from llmlab.model import Model
+from llmlab.trace import current
 
 
 class Verdict(BaseModel, extra="forbid"):
@@ -90,5 +92,11 @@ class Reflective(Agent):
         if criterion.check:
             return criterion.check(text)
         ask = self.prompt("judge", text=text, criterion=criterion.text)
-        verdict = (await self.judge.chat(ask, schema=Verdict)).parse(Verdict)
+        said = await self.judge.chat(ask, schema=Verdict)
+        try:
+            verdict = said.parse(Verdict)
+        except ModelError as error:  # a judge that cannot be read has not said yes
+            if into := current():
+                into.event("unreadable verdict", error=str(error))
+            return criterion.text
         return "" if verdict.meets else verdict.advice or criterion.text

@@ -101,7 +101,7 @@ def table(trace: Trace) -> View:
         brief = _short(label(step), 80)
         data = step.get("llmlab.message", step.get("llmlab.headers"))
         detail = View(escape(brief, quote=False) + (folded("all of it", data) if data else ""), brief)
-        rows.append([number, _way(step), step.get("llmlab.frame"), detail])
+        rows.append([number, way(step), step.get("llmlab.frame"), detail])
     return table_of(["#", "from → to", "frame", "what"], rows) if rows else _nothing()
 
 
@@ -169,14 +169,15 @@ def _result(result: dict[str, Any]) -> str:
     return str(result.get("protocolVersion") or ", ".join(result.get("supportedVersions", [])))
 
 
-def _way(step: Step) -> str:
+def way(step: Step) -> str:
+    """From whom to whom a frame goes."""
     server = str(step.get("llmlab.server"))
     return f"host → {server}" if step.get("llmlab.direction") == "sent" else f"{server} → host"
 
 
 def _one(step: Step, number: int, of: int) -> View:
     reply = f"{step.name}. " if step.get("llmlab.frame") in ("result", "error") else ""
-    head = f"{number} of {of}. {_way(step)}: {reply}{_short(label(step), 120)}"
+    head = f"{number} of {of}. {way(step)}: {reply}{_short(label(step), 120)}"
     data = step.get("llmlab.message", step.get("llmlab.headers"))
     body = escape(data if isinstance(data, str) else pretty(data)) if data else ""
     html = (

@@ -45,7 +45,7 @@ def tree(trace: Trace) -> View:
         children = [s for s in trace if (s.parent if s.parent in known else None) == parent]
         for i, step in enumerate(children):
             last = i == len(children) - 1
-            lines.append(f"{indent}{'└─' if last else '├─'} {MARKS[step.kind]} {step.name}: {_brief(step, 70)}")
+            lines.append(f"{indent}{'└─' if last else '├─'} {MARKS[step.kind]} {_title(step)}: {_brief(step, 70)}")
             walk(step.id, indent + ("   " if last else "│  "))
 
     walk(None, "")
@@ -132,7 +132,17 @@ def _answered(step: Step) -> str:
     return str(message.get("content") or " ".join(calls) or step.status)
 
 
+def _title(step: Step) -> str:
+    from llmlab.show import frames  # which imports this module
+
+    return frames.way(step) if step.kind == "protocol" else step.name
+
+
 def _brief(step: Step, width: int) -> str:
+    if step.kind == "protocol":
+        from llmlab.show import frames
+
+        return _short(frames.label(step), width)
     if step.kind in ("model", "tool") and not step.error:
         answered = _short(_answered(step), width // 2)
         return f"{_short(_asked(step), width - len(answered) - 3)} → {answered}"
