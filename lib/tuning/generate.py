@@ -33,18 +33,18 @@ from skills import (
 )
 
 SHARES = {
-    tools: 0.13,
-    errands: 0.21,
-    sql: 0.19,
-    arithmetic: 0.22,
+    tools: 0.22,
+    errands: 0.12,
+    sql: 0.17,
+    arithmetic: 0.16,
     splitting: 0.06,
-    planning: 0.03,
-    posts: 0.08,
-    writing: 0.02,
-    judging: 0.02,
-    conversation: 0.015,
-    reading: 0.02,
-    facts: 0.005,
+    planning: 0.05,
+    posts: 0.035,
+    judging: 0.06,
+    writing: 0.03,
+    conversation: 0.045,
+    reading: 0.04,
+    facts: 0.01,
 }
 CHARACTERS_A_TOKEN = 3.6
 LONGEST = 2600  # characters; longer items are left out, for one long item slows its whole batch

@@ -307,8 +307,8 @@ def plain(rng: random.Random) -> Problem:
 
 
 def problem(rng: random.Random, kit: bool) -> Problem:
-    """A problem of any kind; those in the kit's own words are mostly chains, as in chapter 06."""
-    kind = rng.choices(["story", "chain", "plain"], [20, 70, 10] if kit else [55, 25, 20])[0]
+    """A problem of any kind; those in the kit's own words are chains more often, as in chapter 06."""
+    kind = rng.choices(["story", "chain", "plain"], [55, 37, 8] if kit else [70, 15, 15])[0]
     if kind == "story":
         return story(rng, rng.choice(stories()))
     return chain(rng, least=1 if kit else 2) if kind == "chain" else plain(rng)

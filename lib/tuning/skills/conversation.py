@@ -164,6 +164,7 @@ class Bases:
         self.own = Deck(rng, records("base"))
         facts = [(f["messages"][0]["content"], f["messages"][1]["content"]) for f in written("facts")]
         self.facts = Deck(rng, [pair for pair in facts if len(sentences(pair[1])) == 1])
+        self.brief = Deck(rng, [pair for pair in facts if len(pair[1].split()) < 9])
         self.longer = Deck(rng, [pair for pair in facts if len(sentences(pair[1])) in (2, 3)])
 
     def triple(self, rng: random.Random, own: float = 0.45) -> tuple[str, str, str | None]:
@@ -244,6 +245,10 @@ def ask(rng: random.Random, question: str) -> str:
 def begin_rule(rng: random.Random) -> tuple[str, Transform]:
     """Begin with certain words."""
     first = rng.choice(TABLES["first words"])
+    if rng.random() < 0.3:  # any word at all
+        kind = rng.choice(["colour", "food", "animal", "flower", "vegetable", "city", "country", "season", "language"])
+        first = upper_first(value(rng, kind)) + rng.choice("!:.")
+        return say(rng, "begin", p=first.rstrip("!:.")), lambda a, _: f"{first} {a}"
     small = first[-1] in ",:" and rng.random() < 0.5
     return say(rng, "begin", p=first), lambda a, _: f"{first} {soft(a) if small else a}"
 
@@ -277,6 +282,14 @@ def role_rule(rng: random.Random) -> tuple[str, Transform]:
     return say(rng, "role", p=name), lambda a, _: f"{opener} {a} {closer}".strip()
 
 
+def phrase_rule(rng: random.Random) -> tuple[str, Transform]:
+    """Speak in a role and say a set phrase, which comes last."""
+    role, phrase = rng.choice(values("parts to play")), rng.choice(values("phrases to say"))
+    told = [say(rng, "role", p=role)] if rng.random() < 0.75 else []
+    told.append(say(rng, rng.choice(["phrase", "phrase", "finish"]), p=phrase))
+    return re.sub(r'([.!?]")\.', r"\1", " ".join(told)), lambda a, _: f"{a} {phrase}"
+
+
 def wrap_rule(rng: random.Random) -> tuple[str, Transform]:
     """Put the answer between two marks."""
     first, last = rng.choice(AROUND)
@@ -295,12 +308,15 @@ SIMPLE: dict[str, Callable[[random.Random], tuple[str, Transform]]] = {
     "finish": finish_rule,
     "name": name_rule,
     "role": role_rule,
+    "phrase": phrase_rule,
     "wrap": wrap_rule,
     "one sentence": lambda rng: (say(rng, "one sentence"), lambda a, _: a),
     "capitals": lambda rng: (say(rng, "capitals"), lambda a, _: a.upper()),
     "lower": lambda rng: (say(rng, "lower"), lambda a, _: a.lower()),
 }
-SINGLE = ["end question"] * 4 + ["begin"] * 3 + ["finish"] * 2 + ["role", "name", "one sentence", "capitals"] * 2
+SINGLE = (
+    ["end question"] * 4 + ["begin", "phrase"] * 3 + ["finish", "one sentence", "capitals"] * 3 + ["role", "name"] * 2
+)
 SINGLE += ["wrap", "lower"]
 # In the order in which they are applied; the second leaves what the first has done.
 DOUBLE = [("name", "end question"), ("role", "end question"), ("begin", "end question"), ("begin", "finish")]
@@ -315,7 +331,7 @@ def sentence_rules(rng: random.Random, bases: Bases) -> Made:
     told = [text for text, _ in rules]
     rng.shuffle(told)
     pairs = []
-    for _ in range(2 if rng.random() < 0.12 else 1):
+    for _ in range(rng.choice([2, 2, 3]) if rng.random() < 0.3 else 1):
         question, answer, back = bases.triple(rng, 0.85 if "end question" in kinds else 0.4)
         for _, apply in rules:
             answer = apply(answer, back)
@@ -332,9 +348,11 @@ def who_rules(rng: random.Random, _: Bases) -> Made:
 def word_rules(rng: random.Random, bases: Bases) -> Made:
     """At most so many words, or one."""
     question, answer, short, _ = bases.own.deal()
-    if len(short.split()) == 1 and rng.random() < 0.5:
+    if len(short.split()) == 1 and rng.random() < 0.3:
         return say(rng, "one word"), [(question, short)]
     reply = rng.choice([answer, short if short[-1] in "!?" else f"{short}."])
+    if rng.random() < 0.45:
+        question, reply = bases.brief.deal()
     limit = rng.randint(max(2, len(reply.split())), len(reply.split()) + 4)
     spoken = str(limit) if limit > 12 or rng.random() < 0.5 else NUMBER_WORDS[limit]
     return upper_first(say(rng, "words", n=spoken, m=limit + 1)), [(question, reply)]
@@ -394,10 +412,21 @@ def bare_rules(rng: random.Random, _: Bases) -> Made:
     return say(rng, "no digits"), [(question, f"{word.capitalize()}.")]
 
 
-def avoid_rules(rng: random.Random, _: Bases) -> Made:
-    """A word that must not be used."""
-    word, question, answer = rng.choice(records("avoid"))
-    return say(rng, "avoid", w=word), [(question, answer)]
+def avoid_rules(rng: random.Random, bases: Bases) -> Made:
+    """A word that must not be used: one that the answer might well have, or one of the question."""
+    if rng.random() < 0.4:
+        word, question, answer = rng.choice(records("avoid"))
+        return say(rng, "avoid", w=word), [(question, answer)]
+    while True:
+        question, answer, short, _ = bases.own.deal()
+        reply = short if short[-1] in "!?" else f"{short}."
+        kept = set(re.findall(r"\w+", reply.lower()))
+        words = [w for w in re.findall(r"[A-Za-z]{4,}", answer) if w.lower() not in kept | NOT_TO_AVOID]
+        if words and question.endswith("?") and not question.startswith(("What is a", "What does")):
+            return say(rng, "avoid", w=rng.choice(words)), [(question, reply)]
+
+
+NOT_TO_AVOID = {"have", "that", "this", "with", "from", "about", "they", "called", "which", "there", "when", "than"}
 
 
 def repeat_rules(rng: random.Random, bases: Bases) -> Made:
@@ -488,12 +517,12 @@ FREE: list[Maker] = [sentence_rules, word_rules, sentence_count_rules, json_rule
 MAKERS: dict[Maker, int] = {
     sentence_rules: 40,
     who_rules: 4,
-    word_rules: 11,
+    word_rules: 13,
     sentence_count_rules: 3,
     json_rules: 8,
-    list_rules: 10,
+    list_rules: 13,
     bare_rules: 5,
-    avoid_rules: 4,
+    avoid_rules: 9,
     repeat_rules: 3,
     fixed_rules: 1,
     shop_rules: 7,
@@ -506,7 +535,7 @@ def system_item(rng: random.Random, bases: Bases) -> Item:
     """A generated item: one or two instructions, a message of the user, an answer that follows them."""
     make = rng.choices(list(MAKERS), list(MAKERS.values()))[0]
     told, pairs = make(rng, bases)
-    if make in FREE and len(pairs) == 1 and rng.random() < 0.08:  # the instruction stands in the user's message
+    if make in FREE and len(pairs) == 1 and rng.random() < 0.16:  # the instruction stands in the user's message
         question, answer = pairs[0]
         both = [told, question] if rng.random() < 0.5 else [question, told]
         return {"skill": "system", "messages": [user(rng.choice([" ", "\n"]).join(both)), assistant(answer)]}
@@ -600,6 +629,30 @@ def all_known(rng: random.Random, facts: list[tuple[Fact, str]]) -> Pair:
     return rng.choice(TABLES["all known"]), f"{answer}."
 
 
+def corrected(rng: random.Random, fact: Fact, v: str) -> str:
+    """A later message with which the value of a fact changes."""
+    if fact.change and rng.random() < 0.5:
+        return fact.say(rng, fact.change, v)
+    told = fact.say(rng, fact.told, v)
+    small = lower_first(told) if re.match(r"(My|Our|We|At|In|On|For|There|This|The)\b", told) else told
+    return rng.choice(TABLES["corrections"]).format(t=small, T=told)
+
+
+def of_other(rng: random.Random, fact: Fact, v: str) -> tuple[str, str, str] | None:
+    """The same kind of thing about somebody else: what is told, a question for it and the answer; None if it does not fit."""
+    who = rng.choice(values("others"))
+    mine = re.compile(r"\b(?:my|I|me|we|our)\b")
+    told = [part for part in fact.told.split(" ; ") if part.startswith("My ") and not mine.search(part[3:])]
+    asked = [part for part in fact.asked.split(" ; ") if " my " in part and len(mine.findall(part)) == 1]
+    if not told or not asked or not re.match(r"Your (?!.*\byour?\b)", fact.answer):
+        return None
+    return (
+        articles(told[0].format(v=v)).replace("My ", f"My {who}'s ", 1),
+        rng.choice(asked).replace(" my ", f" my {who}'s "),
+        articles(fact.answer.format(v=v)).replace("Your ", f"Your {who}'s ", 1),
+    )
+
+
 def about_me(rng: random.Random, bases: Bases) -> Item:
     """The form in which the app's memory puts earlier messages before the question."""
     facts = choose_facts(rng, rng.choice([1, 2, 3, 3, 4, 4, 5, 6, 7, 8]))
@@ -607,9 +660,9 @@ def about_me(rng: random.Random, bases: Bases) -> Item:
     chance = rng.random()
     if chance < 0.64:
         fact, v = rng.choice(facts)
-        if fact.change and len(facts) < 6 and rng.random() < 0.3:
+        if len(facts) < 6 and rng.random() < 0.25:
             v = value(rng, fact.kind)
-            said.append(fact.say(rng, fact.change, v))
+            said.append(corrected(rng, fact, v))
         question, answer = pick(rng, fact.asked), fact.say(rng, fact.answer, v)
         assert v.lower() in " ".join(said).lower(), said
     elif chance < 0.67:
@@ -663,20 +716,27 @@ def telling(rng: random.Random, facts: list[tuple[Fact, str]]) -> list[Item]:
 
 def told_in_talk(rng: random.Random, bases: Bases) -> Item:
     """Things told over one to four turns, other talk in between, then a question."""
-    facts = choose_facts(rng, rng.choice([1, 1, 2, 2, 3, 4]))
+    facts = choose_facts(rng, rng.choice([1, 1, 2, 2, 3, 4, 5]))
     messages = telling(rng, facts)
-    asked_at_once = len(messages) == 2 and rng.random() < 0.25
-    if not asked_at_once and rng.random() < 0.4:
-        question, answer = bases.question(rng)
-        at = rng.choice(range(2, len(messages) + 1, 2))
-        messages[at:at] = [user(question), assistant(answer)]
+    asked_at_once = len(messages) == 2 and rng.random() < 0.2
     about, v = rng.choice(facts)
-    if about.change and not asked_at_once and rng.random() < 0.4:
+    other = None if asked_at_once or rng.random() > 0.5 else of_other(rng, about, value(rng, about.kind))
+    if other and v.lower() not in other[0].lower():
+        at = rng.choice(range(0, len(messages) + 1, 2))
+        messages[at:at] = [user(other[0]), assistant(rng.choice(TABLES["acknowledged"]))]
+    if not asked_at_once and rng.random() < 0.3:
         v = value(rng, about.kind)
-        messages += [user(about.say(rng, about.change, v)), assistant("All right, I will remember that.")]
-    if rng.random() < 0.72:
+        messages += [user(corrected(rng, about, v)), assistant("All right, I will remember that.")]
+    for _ in range(0 if asked_at_once else rng.choice([0, 0, 1, 1, 2, 3])):
+        talk = bases.question(rng)
+        at = rng.choice(range(2, len(messages) + 1, 2))
+        messages[at:at] = [user(talk[0]), assistant(talk[1])]
+    chance = rng.random()
+    if other and chance < 0.3:
+        _, question, answer = other
+    elif chance < 0.75:
         question, answer = pick(rng, about.asked), about.say(rng, about.answer, v)
-    elif rng.random() < 0.12:
+    elif chance < 0.78 and not other:
         question, answer = all_known(rng, [(f, v if f is about else told) for f, told in facts])
     else:
         question, answer = not_told(rng, facts)
@@ -762,7 +822,7 @@ def follow_up_cards() -> list[Pair]:
 
 
 def items(rng: random.Random, n: int) -> list[Item]:
-    """n items: 40 % system, 35 % recall (half of it in the app's form), 10 % summary, 15 % follow-up."""
+    """n items: 45 % system, 40 % recall (nearly half of it in the app's form), 7 % summary, 8 % follow-up."""
     own = written("conversation")
     bases = Bases(rng)
     systems, recalls, summaries = (
@@ -771,13 +831,13 @@ def items(rng: random.Random, n: int) -> list[Item]:
     follow_ups = Deck(rng, follow_up_cards())
 
     def make(share: float) -> Item:
-        if share < 0.4:
-            return systems.deal() if rng.random() < 0.4 else system_item(rng, bases)
-        if share < 0.575:
+        if share < 0.45:
+            return systems.deal() if rng.random() < 0.2 else system_item(rng, bases)
+        if share < 0.62:
             return about_me(rng, bases)
-        if share < 0.75:
-            return recalls.deal() if rng.random() < 0.15 else told_in_talk(rng, bases)
         if share < 0.85:
+            return recalls.deal() if rng.random() < 0.15 else told_in_talk(rng, bases)
+        if share < 0.92:
             return summary_item(rng, summaries.deal())
         return follow_up(*follow_ups.deal())
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+import re
 
-from .conversation import Deck, Item, after, assistant, lower_first, sentences, system, user, written
+from .conversation import WRITTEN, Deck, Item, after, assistant, lower_first, sentences, system, user, written
 
 SYSTEMS = [
     "You are a helpful assistant.",
@@ -31,6 +32,41 @@ CLOSINGS = [
     "I would like to know.",
     "Answer briefly.",
 ]
+
+
+def table_facts() -> list[Item]:
+    """The facts of ../written/fact_tables.txt: for each table its questions, its answer, and pairs "a: b"."""
+    found: list[Item] = []
+    for block in (WRITTEN / "fact_tables.txt").read_text(encoding="utf-8").strip().split("\n\n"):
+        asked, answer, pairs = block.split("\n")
+        for pair in pairs.split("; "):
+            a, b = pair.split(": ")
+            questions = [q.format(a=a, b=b) for q in asked.removeprefix("? ").split(" / ")]
+            messages = [user(questions[0]), assistant(answer.removeprefix("= ").format(a=a, b=b))]
+            found.append({"skill": "facts", "kind": "fact", "messages": messages, "also": questions[1:]})
+    return [articled(fact) for fact in found]
+
+
+def said(fact: Item, at: int) -> str:
+    """The text of one of the messages of a fact."""
+    return fact["messages"][at]["content"]
+
+
+def articled(fact: Item) -> Item:
+    """The fact with "an" where a table's "a" came before a vowel."""
+
+    def mend(text: str) -> str:
+        return re.sub(r"\ba (?=[aeiou]\w)", "an ", text)
+
+    messages = [{**m, "content": mend(m["content"])} for m in fact["messages"]]
+    return {**fact, "messages": messages, "also": [mend(q) for q in fact["also"]]}
+
+
+def all_facts() -> list[Item]:
+    """The facts written one by one and those of the tables that are not among them."""
+    own = written("facts")
+    known = {said(fact, 0) for fact in own}
+    return own + [fact for fact in table_facts() if said(fact, 0) not in known]
 
 
 def framed(rng: random.Random, fact: Item) -> str:
@@ -60,13 +96,13 @@ def fact_item(rng: random.Random, fact: Item, before: Item) -> Item:
 
 def items(rng: random.Random, n: int) -> list[Item]:
     """n items drawn from the written facts and explanations; none comes again before all have come."""
-    deck = Deck(rng, written("facts"))
+    deck = Deck(rng, all_facts())
     return [fact_item(rng, deck.deal(), rng.choice(deck.cards)) for _ in range(n)]
 
 
 def check() -> None:
     """Questions are unique, answers short, and items the same for the same seed."""
-    facts = written("facts")
+    facts = all_facts()
     questions = [fact["messages"][0]["content"] for fact in facts]
     assert len(set(questions)) == len(questions)
     for fact in facts:

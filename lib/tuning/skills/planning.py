@@ -1,6 +1,7 @@
 """Plans of tool steps, and plans mended after a failed step.
 
-The little worlds (tools, goals, steps, failures) are written by hand in ../written/plan_worlds.txt:
+The little worlds (tools, goals, steps, failures) are written by hand in ../written/plan_worlds.txt, plain chains in
+../written/plan_chains.txt:
 
     == name of the world
     t key: name, name = description / description       a tool, under several names and descriptions
@@ -439,6 +440,96 @@ def wording(rng: random.Random, goal: Goal, values: dict[str, str]) -> str:
     return rng.choice(GOAL_INTROS).format(g=said)
 
 
+# The later action often stands first; the order follows from what a step needs.
+ORDERED = [
+    "{last}, but first {firsts}.",
+    "{last}. Before that, {firsts}.",
+    "{last}. For that you first have to {firsts}.",
+    "{last}. That is the last step; {firsts} first.",
+    "Before you {last}, {firsts}.",
+    "I want you to {last}, and to do so you have to {firsts}.",
+    "First {firsts}, then {last}.",
+    "{firsts}. After that {last}.",
+    "{firsts}; in the end {last}.",
+    "Start like this: {firsts}. Finish like this: {last}.",
+]
+DONE = [
+    "{last} after {done}.",
+    "{last} once {done}.",
+    "{last} as soon as {done}.",
+    "{last}, but only when {done}.",
+    "Do not {last} until {done}.",
+    "When {done}, {last}.",
+    "After {done}, {last}.",
+    "As soon as {done}, {last}.",
+    "{last}. It can only be done when {done}.",
+    "Make sure that {done} before you {last}.",
+]
+
+
+def joined(parts: list[str]) -> str:
+    """The parts as one enumeration."""
+    return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else parts[0]
+
+
+def ordered(rng: random.Random, tasks: list[str], done: list[str] | None = None) -> str:
+    """A request that names every task, often the last one first."""
+    frame = rng.choice(DONE if done and rng.random() < 0.6 else ORDERED)
+    told = joined(done[:-1]) if done else ""
+    return upper(frame.format(last=tasks[-1], firsts=joined(tasks[:-1]), done=told).replace("..", "."))
+
+
+@dataclass
+class Chain:
+    """Steps of which each needs the one before: (tool, description, task, how it is said when done)."""
+
+    things: list[str]
+    steps: list[list[str]]
+
+
+def read_chains() -> list[Chain]:
+    """The chains of ../written/plan_chains.txt: a line of things and a line for each step, divided by " = "."""
+    blocks = (WRITTEN / "plan_chains.txt").read_text(encoding="utf-8").strip().split("\n\n")
+    rows = [block.splitlines() for block in blocks]
+    return [
+        Chain(head.removeprefix("{x}: ").split(" / "), [row.split(" = ") for row in steps]) for head, *steps in rows
+    ]
+
+
+CHAINS = read_chains()
+
+
+def chain_item(rng: random.Random) -> dict[str, Any]:
+    """A part of a chain as a plan; the other tools are of other chains."""
+    chain = rng.choice(CHAINS)
+    first = rng.randrange(len(chain.steps) - 1)
+    last = rng.randrange(first + 1, len(chain.steps))
+    thing = rng.choice(chain.things)
+    steps = [[part.replace("{x}", thing) for part in step] for step in chain.steps[first : last + 1]]
+    style = rng.choices(["snake", "camel", "kebab", "words"], [70, 12, 8, 10])[0]
+    others = [rng.choice(other.steps) for other in rng.sample([c for c in CHAINS if c is not chain], 4)]
+    listed = [(restyle(step[0], style), step[1]) for step in [*steps, *others[: rng.choice([1, 2, 2, 3, 4])]]][:7]
+    plan = {
+        "steps": [
+            {"tool": restyle(name, style), "task": upper(task), "needs": [i] if i else []}
+            for i, (name, _, task, _) in enumerate(steps)
+        ]
+    }
+    rng.shuffle(listed)
+    goal = upper(steps[-1][2]) + "." if rng.random() < 0.15 else ordered(rng, *([s[k] for s in steps] for k in (2, 3)))
+    asked = rng.choice(GOAL_INTROS).format(g=goal)
+    return asked_plan(rng, asked, listed, plan)
+
+
+def asked_plan(rng: random.Random, asked: str, listed: list[tuple[str, str]], plan: dict[str, Any]) -> dict[str, Any]:
+    """The item of a request with its tools and its plan, half of them in the kit's words."""
+    check_plan(plan, [name for name, _ in listed])
+    if kit_words.used(rng):
+        messages = [*kit_words.ask(kit_words.PLAN, task=asked, tools=kit_lines(listed)), said(plan)]
+        return {"skill": "plan", "messages": messages}
+    return {"skill": "plan", "messages": pack(rng, request(rng, asked, listed), dumps(plan))}
+
+
 def slip(rng: random.Random, text: str) -> str:
     """The text with one typing slip: two letters of a word swapped."""
     places = [m.start() + 1 for m in re.finditer(r"(?<![\w'])[a-z]{6,}", text)]
@@ -465,13 +556,12 @@ def plan_item(rng: random.Random, world: World | None = None, goal: Goal | None 
     tools = offer(rng, world, {key for key, _, _ in goal.steps}, goal.avoid)
     listed = list(tools.values())
     rng.shuffle(listed)
+    tasks = [lower(put(task, values)) for _, _, task in goal.steps]
     plan = plan_of(goal.steps, tools, values)
-    check_plan(plan, [name for name, _ in listed])
     asked = wording(rng, goal, values)
-    if kit_words.used(rng):
-        messages = [*kit_words.ask(kit_words.PLAN, task=asked, tools=kit_lines(listed)), said(plan)]
-        return {"skill": "plan", "messages": messages}
-    return {"skill": "plan", "messages": pack(rng, request(rng, asked, listed), dumps(plan))}
+    if rng.random() < 0.3 and max(map(len, tasks)) < 90:
+        asked = rng.choice(GOAL_INTROS).format(g=ordered(rng, tasks))
+    return asked_plan(rng, asked, listed, plan)
 
 
 def kit_lines(listed: list[tuple[str, str]]) -> str:
@@ -629,6 +719,9 @@ def items(rng: random.Random, n: int) -> list[dict[str, Any]]:
     plans = sum(item["skill"] == "plan" for item in found)
     goals: list[tuple[World, Goal]] = []
     for _ in range(n - n // 5 - plans):
+        if rng.random() < 0.45:
+            found.append(chain_item(rng))
+            continue
         goals = goals or rng.sample(EVERY_GOAL, len(EVERY_GOAL))  # each goal once before any goal twice
         found.append(plan_item(rng, *goals.pop()))
     found += [replan_item(rng) for _ in range(n - len(found))]
@@ -655,6 +748,9 @@ def check() -> None:
                 check_plan(plan_of(steps, tools, values), list(tools), least=1)
             for ask in goal.asks:
                 put(ask, values)
+    for chain in CHAINS:
+        assert len(chain.steps) >= 2
+        assert all(len(step) == 4 and "{x}" in step[2] + step[3] for step in chain.steps), chain
     for item in written():
         plan = json.loads(item["messages"][-1]["content"])
         seen = "\n".join(message["content"] for message in item["messages"][:-1])

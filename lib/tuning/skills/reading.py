@@ -207,7 +207,7 @@ def make_case(rng: random.Random, absent: bool, count: int, most: int = 6) -> Ca
         chosen = sorted(rng.sample(range(len(world.lines)), rng.randint(3, min(most, len(world.lines)))))
         left = [i for i in range(len(world.lines)) if i not in chosen]
         doc = write_doc(rng, world, values, [world.lines[i] for i in chosen])
-        if absent and (not left or rng.random() < 0.45):
+        if absent and (not left or rng.random() < 0.12):
             question, missing = (values.fill(part) for part in rng.choice(world.never))
             answer = ""
         else:
@@ -310,18 +310,13 @@ def not_there(rng: random.Random, case: Case, names: list[str], shown: bool) -> 
     """One of several ways to say that the documents do not say something."""
     doc = case.docs[case.at]
     if case.twins:
-        return rng.choice(
-            ["{n} does not say {m}.", "{n} does not mention {m}.", "I cannot tell {m}: {n} does not say."]
-        ).format(n=names[case.at], m=case.missing)
+        return rng.choice(["{n} does not say {m}.", "{n} does not say {m}.", "{n} does not mention {m}."]).format(
+            n=names[case.at], m=case.missing
+        )
     if len(names) > 1:
         whole = ["neither document"] if len(names) == 2 else ["none of the documents"]
-        sayings = [f"{upper_first(whole[0])} says {case.missing}."]
-        sayings += [
-            f"The documents do not say {case.missing}.",
-            f"I do not know {case.missing}; the documents do not say.",
-        ]
-        sayings += [f"It is not in the documents: they do not say {case.missing}."]
-        return rng.choice(sayings)
+        said = f"The documents do not say {case.missing}."
+        return rng.choice([said, said, f"{upper_first(whole[0])} says {case.missing}."])
     choices = [f"the {doc.noun}", "the document", "the text"] + ([names[0]] if shown else [])
     name = rng.choice(choices)
     start = name if name == names[0] else upper_first(name)
@@ -366,25 +361,37 @@ def reading_item(rng: random.Random, case: Case) -> Item:
     messages = framed(rng, case, text)
     shown = all(name in text for name in names)
     skill = "absent" if case.absent else "context"
-    if rng.random() < 0.15:
+    if rng.random() < 0.22:
         phrase = rng.choice(TABLES["not stated phrases"])
         answer = phrase if case.absent else case.answer
         return finished(skill, with_rule(rng, messages, phrase), answer)
     if case.absent:
         return finished(skill, messages, not_there(rng, case, names, shown))
     says_so = rng.choice(TABLES["says so"]).format(n=names[case.at], N=names[case.at])
-    if shown and len(names) > 1 and (chance := rng.random()) < 0.45:
-        if chance < 0.2:
+    if shown and len(names) > 1 and (chance := rng.random()) < 0.5:
+        if chance < 0.16:
             where = rng.choice(TABLES["which document"])
             asked = [*messages[:-1], user(messages[-1]["content"].replace(case.question, f"{case.question} {where}"))]
             return finished(skill, asked, f"{case.answer} {says_so}")
-        if chance < 0.32 and case.missing and not case.twins:
-            which = f"Which document says {case.missing}?"
+        if chance < 0.38 and case.missing and not case.twins:
+            which = rng.choice(TABLES["which says"]).format(m=case.missing)
             changed = Case(case.docs, which, "", "", False, case.at)
             return finished(skill, framed(rng, changed, text), f"{names[case.at]} says {case.missing}.")
         more = [assistant(case.answer), user(rng.choice(TABLES["where is it"]))]
         return finished(skill, [*messages, *more], says_so)
     return finished(skill, messages, case.answer)
+
+
+def which_item(rng: random.Random) -> Item:
+    """The question which of two or three documents says something; sometimes none of them."""
+    absent = rng.random() < 0.15
+    case = make_case(rng, absent, rng.choice([2, 3, 3]), 4)
+    names = named(rng, case.docs)
+    which = rng.choice(TABLES["which says"]).format(m=case.missing)
+    messages = framed(rng, Case(case.docs, which, "", "", False), laid_out(rng, case.docs, names))
+    none = "Neither document" if len(names) == 2 else "None of the documents"
+    answer = f"{none if absent else names[case.at]} says {case.missing}."
+    return finished("absent" if absent else "context", messages, answer)
 
 
 def finished(skill: str, messages: list[Item], answer: str) -> Item:
@@ -519,7 +526,7 @@ def session(rng: random.Random) -> Item:
     text = laid_out(rng, [doc], names)
     messages: list[Item] = []
     for _ in range(rng.choice((2, 3, 3, 4))):
-        absent = rng.random() < 0.45 or not told
+        absent = rng.random() < 0.5 or not told
         if absent and not left:
             break
         line = world.lines[(left if absent else told).pop()]
@@ -531,15 +538,17 @@ def session(rng: random.Random) -> Item:
 
 
 def items(rng: random.Random, n: int) -> list[Item]:
-    """n items: a third are sessions; of the others 45 % context, 30 % absent, 25 % injection, a third composed by hand."""
+    """n items: a fifth are sessions; of the others 40 % context, 37 % absent, 23 % injection, a quarter by hand."""
     own = written("reading")
     decks = {skill: Deck(rng, [i for i in own if i["skill"] == skill]) for skill in ("context", "absent", "injection")}
 
     def make(share: float) -> Item:
-        if rng.random() < 0.33:
+        if rng.random() < 0.2:
             return session(rng)
-        skill = "context" if share < 0.45 else "absent" if share < 0.75 else "injection"
-        if rng.random() < 0.33:
+        if rng.random() < 0.09:
+            return which_item(rng)
+        skill = "context" if share < 0.4 else "absent" if share < 0.77 else "injection"
+        if rng.random() < 0.25:
             return written_item(rng, decks[skill].deal())
         if skill == "injection":
             case = make_case(rng, rng.random() < 0.08, rng.choice([1, 1, 1, 1, 2]), 5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import string
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -66,10 +67,16 @@ def some_words(rng: random.Random, n: int, repeated: bool = False) -> Values:
         pool = sorted({word for name in plain for word in pools[name]})
     else:
         pool = pools[rng.choice([name for name in pools if len(pools[name]) >= n])]
-    if repeated and rng.random() < 0.4:
-        few = rng.sample(pool, min(4, n))
+    if repeated and rng.random() < 0.5:
+        few = rng.sample(pool, rng.randint(2, min(6, n)))
         return [rng.choice(few) for _ in range(n)]
     return rng.sample(pool, n)
+
+
+def letters(rng: random.Random, n: int) -> Values:
+    """`n` letters: few different ones or any, capital or small."""
+    alphabet = rng.choice([string.ascii_lowercase, string.ascii_uppercase])
+    return rng.choices(rng.sample(alphabet, rng.choice([2, 3, 5, 26])), k=n)
 
 
 def said(rng: random.Random, values: Values) -> str:
@@ -136,14 +143,12 @@ def halves(values: Values) -> tuple[Values, Values]:
 
 def split_item(rng: random.Random) -> Item:
     """A task on a list, to be cut into two."""
-    n = rng.choice(
-        [4, 5, 6, 6, 7, 8, 8, 9, 10, 10, 11, 12, 12, 13, 14, 15, 16, 16, 17, 18, 20, 22, 24, rng.randint(4, 24)]
-    )
+    n = rng.randint(4, 24)
     kind = rng.choices(["sum", "sort", "sort numbers", "count", "largest", "each"], [38, 22, 7, 18, 5, 10])[0]
     if kind in ("sum", "sort numbers", "largest"):
         values = numbers(rng, n)
     else:
-        values = some_words(rng, n, repeated=kind == "count")
+        values = letters(rng, n) if rng.random() < 0.15 else some_words(rng, n, repeated=True)
     task = _about(rng, rng.choice(frames()[kind]), values)
     if rng.random() < 0.25:
         task = rng.choice(["Task: ", "Task:\n", "The task: ", "Problem: ", "Job: "]) + task

@@ -144,7 +144,8 @@ def _parameter(text: str) -> Parameter:
     return Parameter(names_, kind, spec[0].strip() if spec else "", names.endswith("?"), description.strip())
 
 
-def _add(tool: Tool, sign: str, text: str) -> None:
+def add_line(tool: Tool, sign: str, text: str) -> None:
+    """Put a line of the catalogue into its tool."""
     if sign == ":":
         tool.descriptions = [d.strip() for d in text.split(" / ")]
     elif sign == "-":
@@ -187,7 +188,7 @@ def read_catalogue(path: Path = WRITTEN / "tool_catalogue.txt") -> tuple[dict[st
             assert tool.name not in tools, tool.name
             tools[tool.name] = tool
         elif line and tool:
-            _add(tool, sign, text.strip())
+            add_line(tool, sign, text.strip())
     for tool in tools.values():
         for other in tool.conflicts:
             tools[other].conflicts.add(tool.name)
@@ -267,7 +268,7 @@ class Values:
         """A number as people write it: digits mostly, words or 1,200 now and then."""
         chance = self.rng.random()
         plain = "id" not in name and "number" not in name and name not in ("year", "room", "number", "order", "card")
-        if isinstance(value, int) and plain and chance < 0.3 and (word := number_word(value)):
+        if isinstance(value, int) and plain and chance < (0.3 if value < 13 else 0.1) and (word := number_word(value)):
             return word
         if isinstance(value, int) and name in THOUSANDS and value >= 1000 and chance < 0.3:
             return f"{value:,}"

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .tool_catalogue import CATALOGUE, GROUPS, TYPES, Parameter, Tool
+from .tool_inventions import Invention, beside, invention
 
-LIMIT = 1700  # characters of an item with its tools
+LIMIT = 2300  # characters of an item with its tools
 VERBS = {
     "get": "fetch retrieve query load request obtain read",
     "find": "search locate discover lookup list",
@@ -35,7 +36,7 @@ VERBS = {
     "schedule": "plan arrange set book",
 }
 LEADS = ("Use this to {d}.", "Call this to {d}.", "{D}.", "{D}.", "{D}", "{D}", "{D}", "{D}", "{d}", "{d}")
-COUNTS = (1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 3, 3, 3, 4, 5)
+COUNTS = (1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 4, 4, 5, 5, 6)
 
 
 # Tools with at most one needed parameter, for long offers.
@@ -147,18 +148,31 @@ def distractors(rng: random.Random, tools: Iterable[Tool], count: int, apart: bo
     needed = list(tools)
     blocked = {name for tool in needed for name in tool.conflicts} | {tool.name for tool in needed}
     groups = {tool.group for tool in needed}
-    near_groups = set() if apart or count > 5 else groups
+    avoid = {group for tool in needed if isinstance(tool, Invention) for group in tool.avoid}
+    near = [] if apart else needed
     found: list[Tool] = []
-    every = SMALL if count > 5 else list(CATALOGUE.values())
     while len(found) < count:
-        near = [t for group in sorted(near_groups) for t in GROUPS[group]] if rng.random() < 0.45 else []
-        tool = rng.choice(near or every)
-        if tool.name not in blocked and not (apart and tool.group in groups):
+        tool = _beside(rng, near, count > 5)
+        if isinstance(tool, Invention):
+            fits = not (apart or tool.avoid & groups)
+        else:
+            fits = tool.group not in avoid and not (apart and tool.group in groups)
+        if fits and tool.name not in blocked:
             found.append(tool)
             blocked.add(tool.name)
-        elif near and rng.random() < 0.2:
-            near_groups = set()
+        elif near and rng.random() < 0.1:
+            near = []
     return found
+
+
+def _beside(rng: random.Random, near: list[Tool], small: bool) -> Tool:
+    """A tool near one of these, or any."""
+    tool = rng.choice(near) if near else None
+    if isinstance(tool, Invention) and rng.random() < 0.75:
+        return beside(rng, tool)
+    if tool and tool.group in GROUPS and not small and rng.random() < 0.45:
+        return rng.choice(GROUPS[tool.group])
+    return invention(rng) if rng.random() < 0.3 else rng.choice(SMALL if small else list(CATALOGUE.values()))
 
 
 def offer(
@@ -172,7 +186,7 @@ def offer(
     # The number in an invented name must not tell which tool is the right one.
     numbers = rng.sample(range(1, len(needed) + len(others) + 1), len(needed) + len(others))
     for index, tool in enumerate([*needed, *others]):
-        lean = index >= len(needed) and (len(others) > 5 or rng.random() < 0.85)
+        lean = index >= len(needed) and rng.random() < (0.9 if len(others) > 5 else 0.6)
         one = style.show(tool, numbers[index], lean)
         if len(others) > 4 and lean:
             one.schema["function"]["description"] = min(tool.descriptions, key=len)

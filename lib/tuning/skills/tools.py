@@ -2,8 +2,9 @@
 
 Four kinds of items: calls, results, no tool needed, a needed argument missing; and sessions, which hold several of them
 after one list of tools, so that the list is read once for all. The tools and their requests stand in
-written/tool_catalogue.txt, the values in tool_words.txt, plain facts in tool_facts.txt, pairs, denials and whole
-items composed by hand in tools.jsonl. `items` combines them; `check` asserts what can be checked by program.
+written/tool_catalogue.txt and tool_inventions.txt, the values in tool_words.txt, plain facts in tool_facts.txt, pairs,
+denials and whole items composed by hand in tools.jsonl. `items` combines them; `check` asserts what can be checked by
+program.
 """
 
 from __future__ import annotations
@@ -22,17 +23,19 @@ from .tool_catalogue import (
     WRITTEN,
     Tool,
     Values,
+    articles,
     fields_of,
     fill,
     listing,
     number_word,
 )
-from .tool_offers import COUNTS, LIMIT, SMALL, Shown, distractors, finish, offer, size
+from .tool_inventions import KINDS, Invention, invention
+from .tool_offers import COUNTS, LIMIT, Shown, distractors, finish, offer, size
 from .tool_results import case, done, draw, failure, phrase_of, put, show, spoken_arguments
 
 Item = dict[str, Any]
 Message = dict[str, Any]
-MIX = {"session": 0.46, "call": 0.20, "result": 0.10, "words": 0.14, "ask": 0.10}
+MIX = {"session": 0.12, "call": 0.52, "result": 0.07, "words": 0.19, "ask": 0.10}
 LONG = 2300  # characters of a session, which is longer than the other items
 # Around a verb phrase: {vp} as it stands, {Vp} with a capital letter.
 WRAPS = (
@@ -89,6 +92,16 @@ DOUBLE = (
     "{A}; also {b}.",
     "pls {a} and {b}",
     "Before lunch I'd like you to {a} and {b}.",
+    "{A}, and while you're at it, {b}.",
+    "{A}. After that, {b}.",
+    "{A}, plus: {b}.",
+    "I need two things done: {a}; {b}.",
+    "Both of these, please: {a}, and {b}.",
+    "Would you {a}? I'd also like you to {b}.",
+    "My list for you: {a}; {b}",
+    "{A} and, not to forget, {b}.",
+    "{A}\n{B}",
+    "- {a}\n- {b}",
 )
 JOINS = (
     "{a} {b}",
@@ -97,6 +110,10 @@ JOINS = (
     "{a} Oh, and {b}",
     "1. {a} 2. {b}",
     "{a} Besides, {b}",
+    "{a} One more thing: {b}",
+    "{a} On top of that, {b}",
+    "{a}\n{b}",
+    "{a} Secondly, {b}",
 )
 OPENERS = (
     "Hi! ",
@@ -178,10 +195,46 @@ REPLIES = (
     "Right, {0}",
     "Of course. {0}",
 )
+# About the thing that an offered tool is for, without a request for the tool.
+NEAR = (
+    ("I've always liked the word {n}.", "It does have a nice sound."),
+    ("Do you like {ns}?", "I have no likes of my own, but many people like {ns}."),
+    ("My uncle can't stand {ns}.", "Everybody has different tastes."),
+    ("How do you spell {n}?", "It is spelled {n}."),
+    ("What is the plural of {n}?", "The plural of {n} is {ns}."),
+    ("One {n}, two ...?", "Two {ns}."),
+    ("With which letter does {n} begin?", "It begins with {first}."),
+    ("What is the last letter of {n}?", "The last letter is {last}."),
+    ("Write me one sentence with the word {n}.", "Everybody in the village talked about the {n}."),
+    ("Last night I dreamt of a {n}.", "What a dream! I hope it was a good one."),
+    ("Thanks for your help with the {n} yesterday!", "You're welcome!"),
+    ("I had a funny talk about {ns} with my neighbour.", "That sounds like a nice talk."),
+    ("Don't do anything about the {n} yet.", "All right, I will do nothing for now."),
+    ("Forget what I said about the {n}.", "All right, forgotten."),
+    ("Later I'll have to ask you about {ns}.", "Gladly. Just ask when you are ready."),
+    ("My daughter drew a {n} at school.", "How nice! I'm sure it is a lovely picture."),
+    ("Nobody in my family cares about {ns}.", "Tastes differ, even in a family."),
+    ("I know nothing about {ns}.", "That is no problem. Ask me whenever you like."),
+    ("Why do people talk so much about {ns}?", "I suppose because many of them have a story to tell about it."),
+    ("Give me a title for a story about a {n}.", '"The Secret of the {n}"'),
+    ("Good morning! Did you dream of {ns}?", "Good morning! I don't dream, but it is a nice thought."),
+    ("The {n} made me laugh today.", "I'm glad you had something to laugh about."),
+)
+# Tiny questions.
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October")
+MONTHS += ("November", "December")
+LETTERS = tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+AFTER = ("What comes after {0}?", "What comes right after {0}?", "What follows {0}?", "Which one is next after {0}?")
+BEFORE = ("What comes before {0}?", "What comes right before {0}?", "Which one comes just before {0}?")
+SUM = ("How much is {0} together?", "What do {0} add up to?", "What is the sum of {0}?", "Add {0} in your head.")
+TIMES = ("What is {0}?", "How much is {0}?", "{0}?", "Quick: {0}?", "My son asks what {0} is.")
+LARGER = ("Which is larger, {0}?", "What is more, {0}?", "Which number is bigger: {0}?")
+EVEN = ("Is {0} even or odd?", "Is the number {0} odd or even?", "Even or odd: {0}?")
 # Tools and groups whose work the assistant could do in words: it never denies that.
 IN_WORDS = {"text", "fun", "search", "numbers", "find_substitute", "wine_pairing", "find_recipes", "get_recipe"}
 IN_WORDS |= {"list_sights", "plant_care", "get_lyrics", "quiz_question", "check_visa", "artwork_info", "convert_time"}
-IN_WORDS |= {"get_nutrition", "medicine_info", "public_holidays", "tax_rate", "days_between", "search_books"}
+IN_WORDS |= {"facts", "get_nutrition", "medicine_info", "public_holidays", "tax_rate", "days_between", "search_books"}
 # Groups in which another tool may do nearly the same: a denial offers none of them.
 RELATED = {
     "weather": "garden travel",
@@ -340,11 +393,19 @@ def said(*arguments: dict[str, Any]) -> str:
     return " ".join(str(v) for given in arguments for v in given.values())
 
 
-def some_tool(rng: random.Random) -> Tool:
-    """Any tool of the catalogue; groups count alike in half of the draws, so that small ones are seen."""
-    if rng.random() < 0.5:
-        return rng.choice(list(CATALOGUE.values()))
-    return rng.choice(rng.choice(list(GROUPS.values())))
+def some_tool(rng: random.Random, need: str = "name") -> Tool:
+    """Any tool that has what is needed: of the catalogue, where small groups count as much as large ones in half of the
+    draws, or an invention."""
+    while True:
+        chance = rng.random()
+        if chance < 0.45:
+            tool: Tool = invention(rng)
+        elif chance < 0.72:
+            tool = rng.choice(list(CATALOGUE.values()))
+        else:
+            tool = rng.choice(rng.choice(list(GROUPS.values())))
+        if getattr(tool, need):
+            return tool
 
 
 def one_call(rng: random.Random) -> Item:
@@ -358,7 +419,7 @@ def one_call(rng: random.Random) -> Item:
 
 def _count(rng: random.Random) -> int:
     chance = rng.random()
-    return 16 if chance < 0.008 else rng.randint(6, 12) if chance < 0.04 else rng.choice(COUNTS)
+    return rng.randint(6, 14) if chance < 0.16 else rng.choice(COUNTS)
 
 
 def _before(rng: random.Random) -> list[Message]:
@@ -372,20 +433,24 @@ def two_calls(rng: random.Random) -> Item:
     """A request for two things and both calls in one message."""
     values, kind = Values(rng), rng.random()
     if kind < 0.4:
-        tool = rng.choice([t for t in CATALOGUE.values() if t.pairs])
+        tool = some_tool(rng, "pairs")
         filled = fill(values, tool, rng.choice(tool.pairs))
         tools, text, given = [tool], filled.text, filled.calls
     else:
         first = some_tool(rng)
         if kind < 0.5:
-            second = first if first.required else rng.choice([t for t in CATALOGUE.values() if t.required])
+            second = first if first.required else some_tool(rng, "required")
         else:
             second = distractors(rng, [first], 1)[0]
         tools = [first] if second is first else [first, second]
         text, given = _joined(rng, values, first, second)
-    main, shown = offer(rng, tools, distractors(rng, tools, rng.choice((0, 0, 1, 1, 2, 3))))
+    main, shown = offer(rng, tools, distractors(rng, tools, rng.choice((0, 0, 1, 1, 2, 3, 4))))
     calls = [(main[0], given[0]), (main[-1], given[1])]
     return item(rng, [user(voice(rng, text, said(*given))), call(*calls)], shown, main)
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _joined(rng: random.Random, values: Values, first: Tool, second: Tool) -> tuple[str, list[dict[str, Any]]]:
@@ -396,10 +461,10 @@ def _joined(rng: random.Random, values: Values, first: Tool, second: Tool) -> tu
     if a.calls == b.calls and first is second:
         return _joined(rng, Values(rng), first, second)
     if phrases:
-        text = rng.choice(DOUBLE).format(a=a.text, b=b.text, A=a.text[0].upper() + a.text[1:])
+        text = rng.choice(DOUBLE).format(a=a.text, b=b.text, A=_capital(a.text), B=_capital(b.text))
         return re.sub(r'([.!?]"?)\.', r"\1", text), [a.calls[0], b.calls[0]]
     join = rng.choice(JOINS)
-    other = b.text if join in ("{a} {b}", "1. {a} 2. {b}") else lower(b.text, said(b.calls[0]))
+    other = b.text if join in ("{a} {b}", "{a}\n{b}", "1. {a} 2. {b}") else lower(b.text, said(b.calls[0]))
     return join.format(a=_end(a.text), b=_end(other)), [a.calls[0], b.calls[0]]
 
 
@@ -465,13 +530,13 @@ def hand(rng: random.Random, *kinds: str) -> Item:
 def a_call(rng: random.Random) -> Item:
     """An item whose answer is a call."""
     chance = rng.random()
-    if chance < 0.2:
+    if chance < 0.32:
         return two_calls(rng)
-    if chance < 0.26:
+    if chance < 0.36:
         return follow_up(rng)
-    if chance < 0.31:
+    if chance < 0.39:
         return chain(rng)
-    if chance < 0.35:
+    if chance < 0.42:
         return hand(rng, "hand_call")
     return one_call(rng)
 
@@ -484,14 +549,14 @@ def a_result(rng: random.Random) -> Item:
     values = Values(rng)
     more: list[Message] = []
     if chance < 0.62:
-        tool = rng.choice([t for t in CATALOGUE.values() if t.questions])
+        tool = some_tool(rng, "questions")
         text, given, data, answer = case(values, tool)
     elif chance < 0.78:
-        tool = rng.choice([t for t in CATALOGUE.values() if t.actions])
+        tool = some_tool(rng, "actions")
         text, given, _ = request(rng, values, tool)
         data, answer = done(values, tool, given)
     else:
-        tool = rng.choice(list(CATALOGUE.values()))
+        tool = some_tool(rng)
         text, given, _ = request(rng, values, tool)
         data, answer = "", ""
     main, shown = offer(rng, [tool], distractors(rng, [tool], rng.choice((0, 0, 0, 1, 1, 2))))
@@ -507,8 +572,9 @@ def offered(rng: random.Random, avoid: list[str], near: list[str]) -> list[Shown
     count = _count(rng)
     while len(tools) < count:
         group = rng.choice(near) if near and rng.random() < 0.5 else rng.choice(list(GROUPS))
-        tool = rng.choice(GROUPS[group])
-        if group not in avoid and tool not in tools and (count < 7 or tool in SMALL):
+        tool = invention(rng) if rng.random() < 0.4 else rng.choice(GROUPS[group])
+        unfit = {tool.group, *getattr(tool, "avoid", ())} & set(avoid)
+        if not unfit and tool.name not in {t.name for t in tools} and (count < 7 or len(tool.required) < 2):
             tools.append(tool)
     return offer(rng, [], tools)[1]
 
@@ -539,6 +605,50 @@ def fact_words(rng: random.Random) -> Item:
     return item(rng, [user(_loose(rng, question)), say(answer)], shown, shown[:1])
 
 
+def tiny_words(rng: random.Random) -> Item:
+    """A question that a child could answer: a small number, a day, a month, a letter; it needs no tool."""
+    question, answer = tiny(rng)
+    shown = offered(rng, ["numbers", "fun", "text", "time", "search"], [])
+    return item(rng, [user(_loose(rng, question)), say(answer)], shown, shown[:1])
+
+
+def tiny(rng: random.Random) -> tuple[str, str]:
+    """A tiny question and its answer."""
+    a, b = rng.randint(2, 12), rng.randint(2, 9)
+    n = rng.choice((rng.randint(1, 130), rng.choice((9, 19, 29, 39, 49, 59, 69, 79, 89, 99, 100, 199, 999))))
+    series = rng.choice((WEEKDAYS, MONTHS, LETTERS))
+    at = rng.randrange(len(series))
+    this, then, before = series[at], series[(at + 1) % len(series)], series[at - 1]
+    cases: list[tuple[tuple[str, ...], str, str]] = [
+        (AFTER, f"{n}", f"{n + 1} comes after {n}."),
+        (BEFORE, f"{n}", f"{n - 1} comes before {n}."),
+        (SUM, f"{a} and {b}", f"{a} plus {b} is {a + b}."),
+        (TIMES, f"{a} times {b}", f"{a} times {b} is {a * b}."),
+        (TIMES, f"{a + b} minus {b}", f"{a + b} minus {b} is {a}."),
+        (TIMES, f"half of {2 * a}", f"Half of {2 * a} is {a}."),
+        (LARGER, f"{n} or {n + b}", f"{n + b} is larger."),
+        (LARGER, f"{n + b} or {n}", f"{n + b} is larger."),
+        (EVEN, f"{n}", f"{n} is {'odd' if n % 2 else 'even'}."),
+    ]
+    if this not in "Zz":
+        cases += 2 * [(AFTER, this, f"{then} comes after {this}.")]
+    if this not in "Aa":
+        cases += 2 * [(BEFORE, this, f"{before} comes before {this}.")]
+    frames, said_, answer = rng.choice(cases)
+    question = rng.choice(frames).format(said_)
+    return question[0].upper() + question[1:], answer
+
+
+def near_words(rng: random.Random) -> Item:
+    """Words about the thing that an offered tool is for, which ask for nothing that the tool does."""
+    tool = invention(rng, rng.choice([kind for kind in KINDS if kind not in ("estimates", "measures")]))
+    noun, plural = tool.noun, KINDS[tool.kind].nouns[tool.noun][0]
+    names = {"n": noun, "ns": plural, "first": noun[0].upper(), "last": noun[-1].upper()}
+    question, answer = (articles(text.format(**names)) for text in rng.choice(NEAR))
+    shown = offer(rng, [tool], distractors(rng, [tool], _count(rng) - 1))[1]
+    return item(rng, [user(_loose(rng, question)), say(_capital(answer))], shown, shown[:1])
+
+
 def ability(tool: Tool) -> str:
     """What a tool can do, as the end of "I can ..."."""
     text = tool.descriptions[0].replace("the user's", "your").replace("the user", "you")
@@ -552,8 +662,8 @@ def missing_words(rng: random.Random) -> Item:
     while tool.name in IN_WORDS or tool.group in IN_WORDS:
         tool = some_tool(rng)
     text, given, _ = request(rng, values, tool)
-    avoid = [tool.group, "search", *RELATED[tool.group].split()]
-    shown = offered(rng, avoid, [])
+    other = tool.avoid if isinstance(tool, Invention) else RELATED[tool.group].split()
+    shown = offered(rng, [tool.group, "search", *other], [])
     frame = rng.choice(UNCOVERED)
     if len(shown) > 3 and "{able}" in frame:
         frame = UNCOVERED[0]
@@ -564,7 +674,7 @@ def missing_words(rng: random.Random) -> Item:
 
 def ability_words(rng: random.Random) -> Item:
     """A question about what the assistant can do: the offered tools in words."""
-    tools = rng.sample(list(CATALOGUE.values()), rng.choice((1, 2, 2, 3, 3, 4)))
+    tools = distractors(rng, [], rng.choice((1, 2, 2, 3, 3, 4)))
     _, shown = offer(rng, tools, [])
     if rng.random() < 0.3:
         one = rng.choice(shown)
@@ -579,7 +689,9 @@ def ability_words(rng: random.Random) -> Item:
 
 def after_words(rng: random.Random) -> Item:
     """After a result: thanks, or a second question that the same result answers; no second call."""
-    tool = rng.choice([t for t in CATALOGUE.values() if t.fields and len(t.questions) > 1])
+    tool = some_tool(rng, "questions")
+    while len(tool.questions) < 2:
+        tool = some_tool(rng, "questions")
     values = Values(rng)
     again = _second_question(values, tool) if not tool.rows and rng.random() < 0.6 else None
     text, given, data, answer = again[0] if again else case(values, tool)
@@ -605,11 +717,15 @@ def _second_question(values: Values, tool: Tool) -> tuple[tuple[str, dict[str, A
 def words(rng: random.Random) -> Item:
     """An item that needs no tool."""
     chance = rng.random()
-    if chance < 0.54:
+    if chance < 0.38:
         return pair_words(rng)
-    if chance < 0.68:
+    if chance < 0.53:
         return fact_words(rng)
-    if chance < 0.83:
+    if chance < 0.63:
+        return tiny_words(rng)
+    if chance < 0.73:
+        return near_words(rng)
+    if chance < 0.85:
         return missing_words(rng)
     if chance < 0.89:
         return ability_words(rng)
@@ -620,7 +736,7 @@ def words(rng: random.Random) -> Item:
 
 def ask(rng: random.Random) -> Item:
     """A request without a needed argument: a question back; in half of the items the reply and the call follow."""
-    tool = rng.choice([t for t in CATALOGUE.values() if t.asks])
+    tool = some_tool(rng, "asks")
     values = Values(rng)
     frame, missing, questions, replies, fixed = rng.choice(tool.asks)
     question = rng.choice(questions.split("|"))
@@ -638,29 +754,32 @@ def ask(rng: random.Random) -> Item:
 
 
 def session(rng: random.Random) -> Item:
-    """Two to four requests to the same tools: calls with results and answers, plain words, at the end perhaps a question
-    back."""
-    wanted = [t for t in CATALOGUE.values() if t.questions]
+    """Two to four requests to the same tools: calls with results and answers, plain words, at the end perhaps a
+    question back."""
     tools: list[Tool] = []
     while len(tools) < rng.choice((1, 2, 2, 3)):
-        tool = rng.choice(wanted)
-        if tool not in tools:
+        tool = some_tool(rng, "questions")
+        if tool.name not in {t.name for t in tools}:
             tools.append(tool)
     main, shown = offer(rng, tools, distractors(rng, tools, rng.choice((0, 1, 1, 2, 3))))
     groups = {s.tool.group for s in shown}
     messages: list[Message] = []
     calls = 0
     for turn in range(rng.choice((2, 3, 3, 4))):
-        if rng.random() < 0.3:
+        if rng.random() < 0.4:
             messages += _plain_turn(rng, groups)
             continue
         one = main[turn % len(main)]
         text, given, data, answer = case(Values(rng), one.tool)
+        if text in {m["content"] for m in messages}:
+            continue
         calls += 1
         made = call((one, given), first=calls)
         messages += [user(voice(rng, text, said(given))), made, result(data, calls), say(answer)]
     asking = [one for one in main if one.tool.asks]
-    if asking and rng.random() < 0.35:
+    if not messages or rng.random() < 0.4:
+        messages += _last_calls(rng, main, calls)
+    elif asking and rng.random() < 0.6:
         one = rng.choice(asking)
         frame, missing, questions, replies, fixed = rng.choice(one.tool.asks)
         reply = rng.choice(replies.split("|")) if replies else "{" + missing + "}"
@@ -672,6 +791,21 @@ def session(rng: random.Random) -> Item:
     return finish(
         {"skill": "tools", "messages": messages, "tools": [s.schema for s in shown]}, [s.name for s in main], LONG
     )
+
+
+def _last_calls(rng: random.Random, main: list[Shown], calls: int) -> list[Message]:
+    """The last request of a session: two calls in one message, or one."""
+    one, values = rng.choice(main), Values(rng)
+    if len(main) > 1 and rng.random() < 0.4:
+        first, second = rng.sample(main, 2)
+        text, given = _joined(rng, values, first.tool, second.tool)
+        return [user(text), call((first, given[0]), (second, given[1]), first=calls + 1)]
+    if one.tool.pairs:
+        filled = fill(values, one.tool, rng.choice(one.tool.pairs))
+        made = [(one, given) for given in filled.calls]
+        return [user(filled.text), call(*made, first=calls + 1)]
+    text, arguments, _ = request(rng, values, one.tool)
+    return [user(text), call((one, arguments), first=calls + 1)]
 
 
 def _plain_turn(rng: random.Random, groups: set[str]) -> list[Message]:
@@ -754,18 +888,12 @@ def check_catalogue() -> None:
     for tool in CATALOGUE.values():
         assert min(len(tool.descriptions), len(tool.phrases)) > 0, tool.name
         assert len(tool.phrases) + len(tool.requests) >= 3, tool.name
-        for frame in (*tool.phrases, *tool.requests, *tool.alone, *tool.pairs):
-            fill(Values(rng), tool, frame)
-        for frame in tool.follow_ups:
-            assert len(tool.required) >= 1
-            fill(Values(rng), tool, frame, partial=True)
-        for frame, missing, _, replies, fixed in tool.asks:
-            assert missing in tool.required, (tool.name, frame)
-            assert missing not in {m.group(1) for m in SLOT.finditer(frame)}, (tool.name, frame)
-            for reply in replies.split("|"):
-                fill(Values(rng), tool, f"{frame}\n{reply or '{' + missing + '}'} || {fixed}")
-        for question in tool.questions:
-            assert len(question) == 2 + tool.rows, (tool.name, question)
+        _check_frames(rng, tool)
+    for kind, things in KINDS.items():
+        assert not things.avoid - set(GROUPS), kind
+        for noun in things.nouns:
+            for number in range(len(things.tools)):
+                _check_frames(rng, invention(rng, kind, noun, number))
     for group, tools in GROUPS.items():
         assert sum(len(t.phrases) + len(t.requests) for t in tools) >= 8, group
         assert group in RELATED, group
@@ -775,3 +903,18 @@ def check_catalogue() -> None:
     for table in FACTS:
         assert set(table["avoid"]) | set(table["near"]) <= set(GROUPS), table["avoid"]
         assert all(len(pair) == 2 for pair in table["pairs"]), table["pairs"]
+
+
+def _check_frames(rng: random.Random, tool: Tool) -> None:
+    for frame in (*tool.phrases, *tool.requests, *tool.alone, *tool.pairs):
+        fill(Values(rng), tool, frame)
+    for frame in tool.follow_ups:
+        assert len(tool.required) >= 1
+        fill(Values(rng), tool, frame, partial=True)
+    for frame, missing, _, replies, fixed in tool.asks:
+        assert missing in tool.required, (tool.name, frame)
+        assert missing not in {m.group(1) for m in SLOT.finditer(frame)}, (tool.name, frame)
+        for reply in replies.split("|"):
+            fill(Values(rng), tool, f"{frame}\n{reply or '{' + missing + '}'} || {fixed}")
+    for question in tool.questions:
+        assert len(question) == 2 + tool.rows, (tool.name, question)
