@@ -29,18 +29,20 @@ from skills import (
     splitting,
     sql,
     tools,
+    verdicts,
     writing,
 )
 
 SHARES = {
-    tools: 0.22,
+    tools: 0.215,
     errands: 0.12,
     sql: 0.17,
     arithmetic: 0.16,
     splitting: 0.06,
     planning: 0.05,
     posts: 0.035,
-    judging: 0.06,
+    judging: 0.025,
+    verdicts: 0.04,
     writing: 0.03,
     conversation: 0.045,
     reading: 0.04,

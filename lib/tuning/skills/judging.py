@@ -70,13 +70,7 @@ ASKS = [
     "Tell me in JSON: does it meet the criterion, how well (0-10), and what should be changed?",
 ]
 
-FINE = ["None needed."] * 5 + [
-    "Nothing to change.",
-    "No change needed.",
-    "Keep it as it is.",
-    "Fine as it is.",
-    "Leave it as it is.",
-]
+FINE = ["None needed."]
 
 REVISE = [
     "Text: {t}\nAdvice: {a}\nWrite the better text.",
