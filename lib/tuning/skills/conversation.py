@@ -14,6 +14,9 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from .messages import say as assistant
+from .messages import user
+
 Item = dict[str, Any]
 Pair = tuple[str, str]
 
@@ -121,16 +124,6 @@ def sentences(text: str) -> list[str]:
 
 
 # --- messages --------------------------------------------------------------------------------------------------------
-
-
-def user(text: str) -> Item:
-    """A message of the person."""
-    return {"role": "user", "content": text}
-
-
-def assistant(text: str) -> Item:
-    """A message of the model."""
-    return {"role": "assistant", "content": text}
 
 
 def system(text: str) -> Item:

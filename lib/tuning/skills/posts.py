@@ -15,7 +15,8 @@ from typing import Any
 from llmlab.agents.reflective import Reflective
 
 from . import kit_words
-from .errands import PRODUCTS
+from .messages import listed, user
+from .shop_world import PRODUCTS
 from .sql import _names
 
 Item = dict[str, Any]
@@ -99,16 +100,6 @@ def text_of(rng: random.Random, thing: str, facts: list[Fact], fillers: int) -> 
     rest = [fact.sentence for fact in facts] + rng.sample(FILLERS, fillers)
     rng.shuffle(rest)
     return [rng.choice(INTROS).format(x=thing), *rest]
-
-
-def listed(words: list[str]) -> str:
-    """Words as English lists them."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
-
-
-def user(text: str) -> dict[str, str]:
-    """The user's words."""
-    return {"role": "user", "content": text}
 
 
 def made(skill: str, ask: str, answer: str) -> Item:

@@ -19,6 +19,7 @@ from typing import Any
 from llmlab import shop
 
 from . import kit_words
+from .messages import listed
 
 WRITTEN = Path(__file__).parent.parent / "written"
 SHOP = 0.4  # of the items are about the kit's own shop; held_out.py drops what chapter 05 asks
@@ -441,11 +442,6 @@ def a(word: str) -> str:
 def cap(text: str) -> str:
     """With a capital first letter."""
     return text[:1].upper() + text[1:]
-
-
-def listed(words: list[str], last: str = "and") -> str:
-    """Words as English lists them: "a, b and c"."""
-    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + f" {last} {words[-1]}"
 
 
 ADJECTIVE = re.compile(r"\((are|were)\) (not |still |no )?\w+$")

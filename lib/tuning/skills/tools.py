@@ -15,6 +15,7 @@ import random
 import re
 from typing import Any
 
+from .messages import say, user
 from .tool_catalogue import (
     CATALOGUE,
     GROUPS,
@@ -293,16 +294,6 @@ def facts() -> list[Item]:
 
 HAND = written()
 FACTS = facts()
-
-
-def user(text: str) -> Message:
-    """A message of the user."""
-    return {"role": "user", "content": text}
-
-
-def say(text: str) -> Message:
-    """The assistant's words."""
-    return {"role": "assistant", "content": text}
 
 
 def call(*calls: tuple[Shown, dict[str, Any]], first: int = 1) -> Message:
