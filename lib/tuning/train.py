@@ -8,10 +8,12 @@ on a GPU more. Stop it when you like: started again with the same arguments, it 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import math
 import random
 import shutil
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -140,6 +142,8 @@ def main() -> None:
             part = checkpoint.with_suffix(".part")
             torch.save({"optimizer": optimizer.state_dict(), "step": step + 1}, part)
             part.replace(checkpoint)
+            if sys.platform == "linux":  # tensors of ever new sizes leave holes, by which the process grows without end
+                ctypes.CDLL(None).malloc_trim(0)
 
 
 if __name__ == "__main__":
