@@ -1,20 +1,34 @@
-"""The pieces of chapter 14: all forty questions can be answered over MCP, and their judge takes right answers only."""
+"""The pieces of chapter 14: all forty questions can be answered over MCP, and their judge takes right answers only.
 
+Further: cells of chapter 14 that a kept output does not show, and the servers that check exercise 13.2.
+"""
+
+import ast
+import io
 import json
+import sys
 from collections.abc import AsyncIterator
+from contextlib import redirect_stdout
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import nbformat
 import pytest
 
-from llmlab import Host, connect, measure
+from llmlab import Host, ToolError, connect, measure
 from llmlab.agents import Run
 from llmlab.embedded import Embedded
+from llmlab.lesson import exercises
+from llmlab.reply import ToolCall
 from llmlab.shop import Shop, lay_out
 from llmlab.trace import Trace
 from stub import Stub, reply
 
 pytestmark = pytest.mark.anyio
 ch14 = measure.pieces("14")
+MODERN = "2026-07-28"
+NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 KINDS = {"orders": 8, "calendar": 7, "repository": 6, "sheet": 6, "messages": 5, "combined": 8}
 
 
@@ -161,3 +175,104 @@ async def test_the_story_goes_from_discovery_to_the_answer(shop: Shop, host: Hos
     ]
     to_model, back = ["host->>model", "model-->>host"], ["host->>orders", "orders-->>host"]
     assert arrows == [*back, *to_model, *back, *to_model]
+
+
+def cell(name: str) -> str:
+    """The source of a cell of the notebook."""
+    [file] = NOTEBOOKS.glob("14_*.ipynb")
+    [found] = [cell for cell in nbformat.read(file, as_version=4).cells if cell.id == name]
+    return str(found.source)
+
+
+async def run_cell(source: str, names: dict[str, Any]) -> str:
+    """Run a cell as a kernel does, awaiting in it: what it prints."""
+    code = compile(source, "cell", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    with redirect_stdout(io.StringIO()) as said:
+        waits = eval(code, names)
+        if waits is not None:
+            await waits
+    return said.getvalue()
+
+
+def claims_to_read(word: str) -> str:
+    """Look a word up."""
+    return word
+
+
+@pytest.mark.parametrize("kind", ["function", "mcp.json"])
+async def test_a_server_of_the_readers_own_is_plugged_in_and_not_believed(
+    shop: Shop, tmp_path: Path, kind: str
+) -> None:
+    command = [sys.executable, "-m", "llmlab.servers.calendar", "--calendar", str(shop.calendar)]
+    file = tmp_path / "mcp.json"
+    file.write_text(json.dumps({"mcpServers": {"days": {"command": command[0], "args": command[1:]}}}), "utf-8")
+    source = cell("14-116").replace(
+        "MINE = None", f"MINE = {'[claims_to_read]' if kind == 'function' else repr(str(file))}"
+    )
+    asked: list[str] = []
+    names: dict[str, Any] = {"Host": Host, "display": lambda shown: None, "claims_to_read": claims_to_read}
+    names["approval"] = SimpleNamespace(Approval=lambda: lambda server, offer, arguments: asked.append(str(offer)))
+    source = source.replace("display(my_host)", "await my_host.tools()[0].call({})")
+    said = await run_cell(source, names)
+    first = {"function": "mine.claims_to_read", "mcp.json": "days.events_between"}[kind]
+    assert asked == [first], "nothing that a stranger says of itself is believed"
+    assert f"{first.partition('.')[2]}: " in said
+
+
+async def test_by_hand_each_call_gets_its_own_result_and_a_wrong_one_ends_nothing(host: Host) -> None:
+    calls = [
+        ToolCall("a", "next_event", '{"title": "tasting", "after": "2026-07-01"}'),
+        ToolCall("b", "no_such_tool", "{}"),
+        ToolCall("c", "next_event", "{not JSON"),
+    ]
+    names = {"Trace": Trace, "ToolError": ToolError, "host": host, "json": json}
+    wish = SimpleNamespace(tool_calls=calls, message={"role": "assistant"})
+    names |= {"wish": wish, "seen": [], "offered": [], "answer": None, "model": SimpleNamespace(chat=no_chat)}
+    await run_cell(cell("14-22") + "\n" + cell("14-26"), names)
+    told = {message["tool_call_id"]: message["content"] for message in names["seen"][1:]}
+    assert "2026-07-09" in told["a"]
+    assert told["b"].startswith("error: the tools of server calendar are")
+    assert told["c"].startswith("error: ")
+
+
+async def no_chat(*messages: Any, **settings: Any) -> str:
+    """What the model would be asked, when only the request is of interest."""
+    return ""
+
+
+async def unconfirmed(wire: Any, meta: Any, hello: Any) -> str:
+    """A handshake without its last message."""
+    found = await wire.ask("server/discover", {"_meta": meta})
+    return MODERN if "supportedVersions" in found else (await wire.ask("initialize", hello))["protocolVersion"]
+
+
+async def with_a_reply(wire: Any, meta: Any, hello: Any) -> str:
+    """A handshake whose confirmation is a request."""
+    found = await wire.ask("server/discover", {"_meta": meta})
+    if "supportedVersions" in found:
+        return MODERN
+    settled = await wire.ask("initialize", hello)
+    await wire.ask("notifications/initialized")
+    return str(settled["protocolVersion"])
+
+
+@pytest.mark.parametrize("work", [unconfirmed, with_a_reply])
+async def test_in_exercise_13_2_a_server_of_the_handshake_era_refuses_half_a_handshake(work: Any) -> None:
+    points = await exercises.find("13.2").check(work, None)
+    refused = [ok for ok, text in points if text.endswith("the server says: The handshake is not complete")]
+    assert refused == [False, False], "one for each older version"
+    assert (True, "after that, tools/list is answered; the server says: yes") in points, "and the modern one answers"
+
+
+async def test_in_exercise_13_2_an_error_in_the_readers_code_comes_out_as_it_is() -> None:
+    async def wrong(wire: Any, meta: Any, hello: Any) -> None:
+        wire.send({"no": "method"})
+        await wire.ask("server/discover", {"_meta": meta})
+
+    with pytest.raises(ValueError, match="a message has a method"):
+        await exercises.find("13.2").check(wrong, None)
+
+
+def test_chapter_15_has_a_measurement_of_the_box_with_its_adapter_to_hold_its_claim_against() -> None:
+    kept = [done for done in measure.kept("15") if done.about["source"] == "embedded" and done.about["adapter"]]
+    assert [done.rate(host="careless")[1] for done in kept] == [20]

@@ -1,48 +1,120 @@
-"""Our servers under the command line of the MCP Inspector, a client that shares no code with ours, in both eras."""
+"""Our servers, and the one that chapter 15 writes, under the command line of the MCP Inspector: a client that shares no
+code with ours, in both eras."""
 
+import asyncio
 import json
 import os
+import shlex
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 
 import installed
+from llmlab import measure
+from llmlab.settings import ROOT
 
 pytestmark = pytest.mark.slow
 
 INSPECTOR = "@modelcontextprotocol/inspector@2.12.0"
+CHAPTER = ROOT / "notebooks" / "15_your_own_server.ipynb"
 PATIENCE = ["--connect-timeout", "300000"]  # ms: importing takes its time on a busy machine
-# A question to each server, and what has to stand in the answer.
-ASKED: dict[str, tuple[str, dict[str, Any], str]] = {
-    "calendar": ("next_event", {"title": "tasting", "after": "2026-12-01"}, "2026-12-03"),
-    "messages": ("search_posts", {"text": "photographer"}, "28 May"),
-    "orders": ("query_orders", {"sql": "SELECT name FROM customers WHERE id = 36"}, "Khaled Mansour"),
-    "repository": ("read_source", {"path": "notes/packing.md"}, "double box"),
-    "sheet": ("find_rows", {"sheet": "stock", "column": "product", "value": "kettle"}, "Northgate Wares"),
+# For each server: a question and what has to stand in the answer; a resource and a word of it; its prompt.
+ASKED: dict[str, tuple[str, dict[str, Any], str, str, str, str]] = {
+    "calendar": (
+        *("next_event", {"title": "tasting", "after": "2026-12-01"}, "2026-12-03"),
+        *("calendar://file", "BEGIN:VCALENDAR", "week"),
+    ),
+    "messages": (
+        *("search_posts", {"text": "photographer"}, "28 May"),
+        *("messages://channels/general", "author", "summary"),
+    ),
+    "orders": (
+        *("query_orders", {"sql": "SELECT name FROM customers WHERE id = 36"}, "Khaled Mansour"),
+        *("shop://schema", "CREATE TABLE", "sql_for"),
+    ),
+    "repository": (
+        *("read_source", {"path": "notes/packing.md"}, "double box"),
+        *("repo://files/notes/packing.md", "double box", "explain_commit"),
+    ),
+    "sheet": (
+        *("find_rows", {"sheet": "stock", "column": "product", "value": "kettle"}, "Northgate Wares"),
+        *("sheet://sheets/stock", "Northgate Wares", "reorder"),
+    ),
 }
+
+
+def inspected(folder: Path, *given: str) -> dict[str, Any]:
+    """What the Inspector prints; it keeps a catalogue in the home folder."""
+    inspector = installed.npm("inspector", INSPECTOR)["inspector"]
+    env = {**os.environ, "HOME": str(folder), "USERPROFILE": str(folder)}
+    command = [*inspector, "--cli", *given, *PATIENCE]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=env, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def inspect(name: str, folder: Path, *server: str) -> None:
+    """List and use a tool, a resource and a prompt of a server of the lab, however it is reached."""
+    tool, arguments, answer, uri, word, prompt = ASKED[name]
+    listed = {one["name"]: one for one in inspected(folder, *server, "--method", "tools/list")["tools"]}
+    assert listed[tool]["description"]
+    pairs = [f"{key}={value}" for key, value in arguments.items()]
+    result = inspected(folder, *server, "--method", "tools/call", "--tool-name", tool, "--tool-arg", *pairs)
+    assert not result.get("isError")
+    assert answer in json.dumps(result)
+    [part] = inspected(folder, *server, "--method", "resources/read", "--uri", uri)["contents"]
+    assert (part["uri"], word in part["text"]) == (uri, True)
+    [kept] = inspected(folder, *server, "--method", "prompts/list")["prompts"]
+    assert kept["name"] == prompt
+    assert kept["arguments"][0]["description"]
 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])
 @pytest.mark.parametrize("name", ASKED)
-def test_the_inspector_lists_the_tools_and_calls_one(name: str, era: str, tmp_path: Path) -> None:
-    inspector = installed.npm("inspector", INSPECTOR)["inspector"]
-    env = {**os.environ, "HOME": str(tmp_path), "USERPROFILE": str(tmp_path)}  # it keeps a catalogue there
+def test_the_inspector_uses_a_tool_a_resource_and_a_prompt(name: str, era: str, tmp_path: Path) -> None:
+    inspect(name, tmp_path, sys.executable, "-m", f"llmlab.servers.{name}", "--protocol-era", era)
 
-    def inspected(method: str, *more: str) -> dict[str, Any]:
-        server = [sys.executable, "-m", f"llmlab.servers.{name}"]
-        command = [*inspector, "--cli", *server, "--protocol-era", era, *PATIENCE, "--method", method, *more]
-        done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", env=env)
-        assert done.returncode == 0, done.stderr
-        found: dict[str, Any] = json.loads(done.stdout)
-        return found
 
-    tool, arguments, answer = ASKED[name]
-    listed = {one["name"]: one for one in inspected("tools/list")["tools"]}
-    assert listed[tool]["description"]
-    pairs = [f"{key}={value}" for key, value in arguments.items()]
-    result = inspected("tools/call", "--tool-name", tool, "--tool-arg", *pairs)
-    assert not result.get("isError")
-    assert answer in json.dumps(result)
+def test_over_http_it_is_the_same(tmp_path: Path) -> None:
+    lab = measure.pieces("15")
+    command = [sys.executable, "-m", "llmlab.servers.orders", "--http", "--port"]
+
+    async def reached() -> None:
+        process, url = await lab.start(command)  # with a free port behind the command
+        try:
+            for era in ("legacy", "modern"):
+                where = [url, "--transport", "http", "--protocol-era", era]
+                await asyncio.to_thread(inspect, "orders", tmp_path, *where)
+        finally:
+            await lab.stop(process)
+
+    asyncio.run(reached())
+
+
+def written(folder: Path) -> list[str]:
+    """The server and the data that chapter 15 writes, by its own cells; returns the commands that it prints for them."""
+    cells = nbformat.read(CHAPTER, as_version=4).cells
+    made = {"here": folder, "sqlite3": sqlite3, "closing": closing}
+    for cell in cells:
+        if cell.source.startswith(("things = here", "BASE = ", "READ = ", "CHANGE = ", "REST = ", "lending = here")):
+            exec(cell.source, made)
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    return [line for line in text.splitlines() if line.startswith("npx ")]
+
+
+def test_the_commands_that_chapter_15_prints_work_on_the_server_that_it_writes(tmp_path: Path) -> None:
+    commands = [shlex.split(command) for command in written(tmp_path)]
+    assert [command[:4] for command in commands] == [["npx", INSPECTOR, "--cli", "python"]] * 2
+    listed, lent = (inspected(tmp_path, sys.executable, *command[4:]) for command in commands)
+    assert {tool["name"] for tool in listed["tools"]} == {"list_things", "lend"}
+    assert not lent.get("isError")
+    assert "Kamil has the party kettle" in json.dumps(lent)
+    with closing(sqlite3.connect(tmp_path / "things.db")) as db:
+        assert db.execute("SELECT borrower FROM things WHERE id = 3").fetchall() == [("Kamil",)]

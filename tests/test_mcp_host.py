@@ -106,6 +106,37 @@ async def test_an_mcp_json_of_a_desktop_host_is_read(tmp_path: Path) -> None:
     assert trace.redact("very-secret-key") == "[key]"
 
 
+@pytest.mark.parametrize(
+    ("given", "hidden", "kept"),
+    [
+        (["--api-key", "abc-123-def"], ["abc-123-def"], []),
+        (["--token=abc-123-def"], ["abc-123-def"], []),
+        (["sk-abc-123-def"], ["sk-abc-123-def"], []),
+        (["-e", "DB_PASSWORD=abc-123-def"], ["abc-123-def"], []),
+        (["--header", "Authorization: Bearer abc-123-def"], ["abc-123-def"], []),
+        (["postgres://shop:abc-123-def@localhost/db"], ["abc-123-def"], []),
+        (["--token", "--verbose", "--path=documents", "repository"], [], ["--verbose", "documents", "repository"]),
+    ],
+)
+@pytest.mark.parametrize("shape", ["command", "entry", "parameters"])
+async def test_secrets_among_the_arguments_are_hidden_where_the_server_writes_them(
+    given: list[str], hidden: list[str], kept: list[str], shape: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trace, "_secrets", set())
+    script = "import sys; print('begun with', sys.argv[1:], file=sys.stderr)"
+    command, arguments = sys.executable, ["-I", "-S", "-c", script, *given]
+    server = {
+        "command": [command, *arguments],
+        "entry": {"command": command, "args": arguments},
+        "parameters": StdioServerParameters(command=command, args=arguments),
+    }[shape]
+    with pytest.raises(ServerError, match="begun with") as caught:
+        await Host.open({"x": server})
+    assert ("[key]" in str(caught.value)) is bool(hidden)
+    assert not any(secret in str(caught.value) for secret in hidden)
+    assert all(word in str(caught.value) for word in kept)
+
+
 async def test_a_process_gets_the_variables_that_it_is_given_and_none_of_the_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -208,8 +239,29 @@ async def test_a_picture_is_named_to_the_model_and_shown_to_the_reader() -> None
         assert shown["text/plain"] == content
 
 
+@pytest.mark.parametrize(("mime", "drawn"), [("image/png", True), ("text/html", False), (None, False)])
+def test_a_picture_in_an_embedded_resource_is_shown_too(mime: str | None, drawn: bool) -> None:
+    inner = {"uri": "a://b", "blob": "iVBORw0K"} | ({"mimeType": mime} if mime else {})
+    shown = result(None, {"type": "resource", "resource": inner})._repr_mimebundle_()["text/html"]
+    assert ("<img src='data:image/png;base64,iVBORw0K'" in shown) is drawn
+    assert "[file: a://b" in shown
+
+
+def test_a_link_to_a_web_page_can_be_clicked_and_no_other() -> None:
+    page = "https://shop.example/?a=1&b='2'"
+    links = [{"type": "resource_link", "uri": uri, "name": "n"} for uri in (page, page, "javascript:alert(1)", "a://b")]
+    shown = result(None, *links)._repr_mimebundle_()["text/html"]
+    anchor = "<a href='https://shop.example/?a=1&amp;b=&#x27;2&#x27;' target='_blank' rel='noopener noreferrer'>"
+    assert shown.count(f"{anchor}[link: https://shop.example/?a=1&amp;b=&#x27;2&#x27; n]</a>") == 2
+    assert shown.count("<a ") == 2
+    assert "[link: javascript:alert(1) n]" in shown
+
+
 def test_nothing_in_a_result_becomes_an_element() -> None:
     evil = "'><script>alert(1)</script>"
+    link = {"type": "resource_link", "uri": f"https://{evil}", "name": evil}
+    file = {"type": "resource", "resource": {"uri": evil, "mimeType": f"image/{evil}", "blob": evil}}
+    assert "<script" not in result(None, link, file)._repr_mimebundle_()["text/html"]
     shown = Content(evil, [{"type": "image", "mimeType": f"image/{evil}", "data": evil}], {"a": evil})
     assert "<script" not in shown._repr_mimebundle_()["text/html"]
 
@@ -517,6 +569,13 @@ async def test_a_server_that_fails_in_a_call_gets_one_sentence_and_so_do_all_tha
     assert isinstance(shown, ToolResult)
     assert (shown.ok, shown.text) == (False, f"error: {ended[0]}")
     await until(lambda: mine() == before)
+
+
+async def test_a_broken_line_fails_the_one_call_that_waits_at_once() -> None:
+    async with await Host.open({"x": [*HAND_MADE, "malformed"]}, seconds=600) as host:
+        with pytest.raises(ServerError, match=re.escape('a line that is no JSON: {"jsonrpc": "2.0", "id": ')) as caught:
+            await host.call("x", "work")
+        assert is_one_sentence(str(caught.value))
 
 
 async def test_junk_on_the_wire_is_recorded_and_the_call_succeeds() -> None:

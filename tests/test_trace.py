@@ -379,6 +379,31 @@ def test_a_key_with_signs_of_json_in_it_is_hidden_and_breaks_nothing(monkeypatch
     assert tracing.plain({"key": 'my a"b\\c"d"e!', "many": 100000000}) == {"key": "my [key]!", "many": 100000000}
 
 
+@pytest.mark.parametrize("secret", ["plain-plain", 'with "quotes"', "back\\slashes", "two\nlines", "ünïcödé-ü"])
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_parsed_finds_a_key_however_json_writes_it(
+    secret: str, ascii_only: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracing, "_secrets", {secret})
+    written = json.dumps({secret: [f"<{secret}>\n", {"deep": secret}]}, ensure_ascii=ascii_only)
+    assert tracing.parsed(written) == {"[key]": ["<[key]>\n", {"deep": "[key]"}]}
+
+
+def test_parsed_finds_a_key_and_the_home_folder_behind_odd_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracing, "_secrets", {"open/sesame"})
+    for odd in (r'"open\/sesame"', r'"\u006fpen/sesame"', r'"open\u002Fsesame"'):
+        assert tracing.parsed(odd) == "[key]"
+    home = str(Path.home())
+    assert tracing.parsed(json.dumps(f"{home}/a\n{home}\n{home}body")) == f"~/a\n~\n{home}body"
+
+
+def test_parsed_looks_into_no_string_where_there_is_nothing_to_hide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracing, "_secrets", {"open-sesame"})
+    monkeypatch.setattr(tracing, "plain", lambda _: pytest.fail("looked"))
+    said = {"text": 'two lines:\n"quoted", C:\\dir, öäü'}
+    assert tracing.parsed(json.dumps(said, ensure_ascii=False)) == said
+
+
 def test_placeholders_for_a_key_do_not_blank_out_ordinary_words(secret: str) -> None:
     tracing.hide("none")
     assert tracing.redact(f"none of {secret}") == "none of [key]"

@@ -16,7 +16,7 @@ from mcp.client._memory import InMemoryTransport
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.message import SessionMessage
-from mcp_types import JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
+from mcp_types import JSONRPCError, JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
 
 from llmlab import Trace, trace, wiretap
 from llmlab.trace import Step
@@ -153,11 +153,7 @@ async def test_a_reply_to_nothing_is_recorded_and_kept_for_whoever_waits() -> No
 
 
 async def test_a_line_that_is_no_message_is_an_error_in_the_trace() -> None:
-    try:
-        JSONRPCNotification.model_validate_json("Loading the model ...")
-    except ValueError as error:
-        unparsable = error
-    [junk, _] = await received(WireTap(Scripted(unparsable), "demo"))
+    [junk, _] = await received(WireTap(Scripted(unparsable("Loading the model ...")), "demo"))
     assert (junk.get("llmlab.frame"), junk.status) == ("junk", "error")
     assert junk.get("llmlab.message") == "Loading the model ..."
 
@@ -168,6 +164,50 @@ async def test_a_server_that_floods_is_listened_to_no_longer() -> None:
     steps = await received(tap)
     assert len(steps) == wiretap.FLOOD + 1
     assert (steps[-1].name, steps[-1].error) == ("flood", tap.fault)
+
+
+async def test_replies_that_were_asked_for_are_no_flood_however_many_come_at_once() -> None:
+    into, many = Trace(), wiretap.FLOOD + 100
+    tap = WireTap(Scripted(*map(reply, range(many)), into=into), "demo", into)
+    steps = await received(tap, *map(request, range(many)))
+    assert (len(steps), tap.fault) == (2 * many + 1, "")
+
+
+async def test_replies_that_nobody_asked_for_are_a_flood() -> None:
+    tap = WireTap(Scripted(*[reply(1)] * (wiretap.FLOOD + 500)), "demo")
+    await received(tap)
+    assert "more than 2,000 messages" in tap.fault
+
+
+def unparsable(line: str) -> Exception:
+    try:
+        JSONRPCNotification.model_validate_json(line)
+    except ValueError as error:
+        return error
+    raise AssertionError(line)
+
+
+@pytest.mark.parametrize(
+    ("asked", "line", "failed"),
+    [
+        ([1], '{"jsonrpc": "2.0", "id": ', True),
+        ([1, 2], '{"jsonrpc": "2.0", "id": ', False),  # which of them?
+        ([], '{"jsonrpc": "2.0", "id": ', False),
+        ([1], "Loading the model ...", False),
+        ([1], '{"level": "info", ', False),  # a log
+    ],
+)
+async def test_a_broken_message_fails_the_one_request_that_waits(asked: list[int], line: str, failed: bool) -> None:
+    into = Trace()
+    tap = WireTap(Scripted(unparsable(line), into=into), "demo", into)
+    async with tap as (read, write):
+        for number in asked:
+            await write.send(request(number))
+        got = await read.receive()
+    assert isinstance(got, SessionMessage) is failed
+    if isinstance(got, SessionMessage):
+        assert isinstance(got.message, JSONRPCError)
+        assert (got.message.id, got.message.error.message) == (1, f"a line that is no JSON: {line}")
 
 
 async def test_of_a_very_long_message_the_beginning_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,14 +236,14 @@ async def test_a_secret_is_hidden_however_json_writes_it(secret: str) -> None:
 async def test_no_secret_stands_in_a_frame_or_a_header() -> None:
     trace.hide("sesame-sesame")
     tap = WireTap(Scripted(), "demo")
-    headers = {"authorization": "Bearer open-open-open", "x-api-key": "key-key-key"}
+    headers = {"authorization": "Bearer open-open-open", "x-api-key": "key-key-key", "x-auth": "auth-auth-auth"}
     async with served(make()) as url, httpx2.AsyncClient(headers=headers, event_hooks=tap.hooks()) as http:
         tap.inner = streamable_http_client(url, http_client=http)
         async with Client(tap, cache=None) as client:
             await client.list_tools()
             await client.call_tool("echo", {"text": "sesame-sesame"})
     written = json.dumps([step.attributes for step in tap.trace])
-    for secret in ("sesame-sesame", "open-open-open", "key-key-key"):
+    for secret in ("sesame-sesame", "open-open-open", "key-key-key", "auth-auth-auth"):
         assert secret not in written
     post, answer = [
         step for step in tap.trace if step.get("jsonrpc.request.id") == 3 and step.name in ("POST /mcp", "200 OK")
@@ -211,3 +251,30 @@ async def test_no_secret_stands_in_a_frame_or_a_header() -> None:
     assert post.get("llmlab.headers")["authorization"] == "[key]"
     assert post.get("llmlab.headers")["mcp-name"] == "echo"
     assert answer.get("http.response.status_code") == 200
+
+
+async def test_the_id_of_a_session_lets_somebody_in_and_is_hidden() -> None:
+    tap = WireTap(Scripted(), "demo")
+    async with served(make()) as url, httpx2.AsyncClient(event_hooks=tap.hooks()) as http:
+        tap.inner = streamable_http_client(url, http_client=http)
+        async with Client(tap, mode="legacy", cache=None) as client:
+            await client.list_tools()
+    found = [step.get("llmlab.headers").get("mcp-session-id") for step in tap.trace if step.get("llmlab.headers")]
+    assert {value for value in found if value} == {"[key]"}
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        ("Mcp-Session-Id", True),
+        ("X-Auth", True),
+        ("x-auth-token", True),
+        ("--api-key", True),
+        ("author", False),
+        ("mcp-name", False),
+        ("mcp-protocol-version", False),
+        ("monkey", False),
+    ],
+)
+def test_what_lets_somebody_in_is_told_by_its_name(name: str, secret: bool) -> None:
+    assert wiretap.is_secret(name) is secret

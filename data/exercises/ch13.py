@@ -1,6 +1,7 @@
 """The exercises of chapter 13: stubs as they stand in the notebook, one solution each, and checks on the frames."""
 
 import json
+import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-from mcp import Client
+from mcp import Client, StdioServerParameters
 from mcp.client._memory import InMemoryTransport
+from mcp.client.stdio import stdio_client
 from mcp.shared.message import SessionMessage
 from mcp_types import JSONRPCError, JSONRPCResponse, jsonrpc_message_adapter
 from pydantic import ValidationError
@@ -25,7 +27,7 @@ META = {
     "io.modelcontextprotocol/clientCapabilities": {},
 }
 HELLO = {"protocolVersion": HANDSHAKE, "capabilities": {}, "clientInfo": {"name": "exercise", "version": "1"}}
-UNKNOWN = {"code": -32601, "message": "Method not found"}
+SECONDS = 30  # for a reply, also on a slow computer
 
 
 async def _first(work: Any, model: Any) -> list[Check]:
@@ -55,43 +57,102 @@ async def _first(work: Any, model: Any) -> list[Check]:
     return points
 
 
-class _Scripted:
-    """A wire to a server that answers from a script, and keeps what it was sent."""
+OLDER = """
+import json, sys
 
-    def __init__(self, answers: dict[str, Any]):
-        self.answers, self.sent = answers, list[tuple[str, Any]]()
+version, confirmed = sys.argv[1], False
+settled = {"protocolVersion": version, "capabilities": {"tools": {}}, "serverInfo": {"name": "older", "version": "1"}}
+for line in sys.stdin:
+    message = json.loads(line)
+    method, number = message["method"], message.get("id")
+    confirmed = confirmed or (method, number) == ("notifications/initialized", None)
+    if method == "initialize":
+        reply = {"result": settled}
+    elif method == "tools/list":
+        early = {"code": -32600, "message": "The handshake is not complete"}
+        reply = {"result": {"tools": []}} if confirmed else {"error": early}
+    else:
+        reply = {"error": {"code": -32601, "message": "Method not found"}}
+    if number is not None:
+        print(json.dumps({"jsonrpc": "2.0", "id": number, **reply}), flush=True)
+"""  # a server of the handshake era, which wants the whole handshake
 
-    async def ask(self, method: str, params: Any = None) -> Any:
-        self.sent.append((method, params))
-        return self.answers.get(method, UNKNOWN)
+
+def _framed(message: dict[str, Any]) -> SessionMessage:
+    """A message, if it is one of JSON-RPC. Raises ValueError if not."""
+    try:
+        return SessionMessage(jsonrpc_message_adapter.validate_python(message))
+    except ValidationError:
+        raise ValueError(f"a message has a method, and an id where a reply is due, but this came: {message}") from None
+
+
+class _Wire:
+    """A wire as in the chapter, to a server; it keeps what it was given to send."""
+
+    def __init__(self, read: Any, write: Any):
+        self.read, self.write, self.number = read, write, 0
+        self.sent, self.due = list[dict[str, Any]](), list[dict[str, Any]]()
 
     def send(self, message: Any) -> None:
-        self.sent.append((message.get("method"), "id" in message))
+        self.sent.append({"jsonrpc": "2.0", **message})
+        self.due.append(self.sent[-1])  # goes out before the next question
+
+    async def ask(self, method: str, params: Any = None) -> Any:
+        self.number += 1
+        self.send({"id": self.number, "method": method, "params": params or {}})
+        with anyio.fail_after(SECONDS):
+            while self.due:
+                await self.write.send(_framed(self.due.pop(0)))
+            frame: Any = (await self.read.receive()).message
+        reply = frame.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return reply.get("result", reply.get("error"))
+
+
+def _older(version: str) -> Any:
+    """A process that speaks this version of the handshake era over stdio."""
+    started = StdioServerParameters(command=sys.executable, args=["-c", OLDER, version])
+    return stdio_client(started, errlog=None)
+
+
+async def _tried(work: Any, transport: Any) -> tuple[Any, list[dict[str, Any]], Any]:
+    """What the reader's function gives, what it sends, and what the server says when it is asked afterwards."""
+    async with transport as (read, write):
+        wire = _Wire(read, write)
+        try:
+            got = await work(wire, META, HELLO)
+            return got, list(wire.sent), await wire.ask("tools/list", {"_meta": META})
+        except Exception as error:  # from in here it would come out as a group
+            failed = error
+    raise failed
 
 
 async def _opened(work: Any, model: Any) -> list[Check]:
-    newest = _Scripted({"server/discover": {"supportedVersions": [MODERN], "capabilities": {}}})
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        server = calendar.server(lay_out(Path(folder) / "shop").calendar)
+        got, sent, listed = await _tried(work, InMemoryTransport(server))
+    asked = [(message.get("method"), message.get("params")) for message in sent]
     points: list[Check] = [
-        (await work(newest, META, HELLO) == MODERN, f"with a server of the modern era, the version is {MODERN}"),
+        (got == MODERN, f"with a server of the modern era, the version is {MODERN}, and yours is {got}"),
         (
-            newest.sent == [("server/discover", {"_meta": META})],
-            f"there one question is enough, and you sent {[m for m, _ in newest.sent]}",
+            asked == [("server/discover", {"_meta": META})],
+            f"there one question is enough, with _meta, and you sent {[method for method, _ in asked]}",
         ),
+        ("tools" in listed, f"after that, tools/list is answered; the server says: {listed.get('message', 'yes')}"),
     ]
     for version in (HANDSHAKE, "2024-11-05"):
-        older = _Scripted({"initialize": {"protocolVersion": version, "capabilities": {}}})
-        got = await work(older, META, HELLO)
-        methods = [method for method, _ in older.sent]
+        got, sent, listed = await _tried(work, _older(version))
+        methods = [message.get("method") for message in sent]
         points += [
             (
                 methods == ["server/discover", "initialize", "notifications/initialized"],
                 f"a server that does not know server/discover gets a handshake, whole; you sent {methods}",
             ),
             (got == version, f"the version is what the server agreed to, {version}, and yours is {got}"),
+            ("tools" in listed, f"after that, tools/list is answered; the server says: {listed.get('message', 'yes')}"),
         ]
-        if len(older.sent) == 3:
-            points.append((older.sent[1][1] == HELLO, "initialize goes out with what belongs into it"))
-            points.append((older.sent[2][1] is False, "the confirmation is a notification: it has no id"))
+        if len(sent) == 3:
+            points.append((sent[1].get("params") == HELLO, "initialize goes out with what belongs into it"))
+            points.append(("id" not in sent[2], "the confirmation is a notification: it has no id"))
     return points
 
 

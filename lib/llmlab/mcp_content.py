@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -28,9 +29,9 @@ class Content(str):
         return made
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        pictures = "".join(_picture(block) for block in self.blocks if block.get("type") == "image")
+        pictures = "".join(map(_picture, self.blocks))
         data = "" if self.structured is None else folded("structured content", self.structured)
-        text = f"<div style='white-space:pre-wrap'>{escape(self)}</div>"
+        text = f"<div style='white-space:pre-wrap'>{_linked(self, self.blocks)}</div>"
         return View(f"{text}{pictures}{data}", str(self))._repr_mimebundle_()
 
 
@@ -113,8 +114,25 @@ def _cut(text: str, limit: int) -> str:
     return f"{text[:limit]}\n[Cut here: the result has {len(text):,} characters, of which {limit:,} fit. Ask for less.]"
 
 
+def _linked(text: str, blocks: list[dict[str, Any]]) -> str:
+    """The text as HTML, in which links to web pages can be clicked; the address stands in each."""
+    links = {
+        escape(_line(block)): f"<a href='{escape(block['uri'])}' target='_blank' rel='noopener noreferrer'>"
+        for block in blocks
+        if block.get("type") == "resource_link" and str(block["uri"]).lower().startswith(("http://", "https://"))
+    }
+    if not links:
+        return escape(text)
+    either = re.compile("|".join(map(re.escape, links)))
+    return either.sub(lambda found: f"{links[found[0]]}{found[0]}</a>", escape(text))
+
+
 def _picture(block: dict[str, Any]) -> str:
-    mime, data = str(block.get("mimeType", "")), str(block.get("data", ""))
-    if not mime.startswith("image/") or len(data) > PICTURE:
+    kind, inner = block.get("type"), block.get("resource")
+    if kind == "resource" and isinstance(inner, dict):
+        mime, data = str(inner.get("mimeType", "")), str(inner.get("blob", ""))
+    else:
+        mime, data = str(block.get("mimeType", "")), str(block.get("data", "")) if kind == "image" else ""
+    if not data or not mime.startswith("image/") or len(data) > PICTURE:
         return ""
     return f"<img src='data:{escape(mime)};base64,{escape(data)}' alt='{escape(_line(block))}' style='max-width:100%'>"

@@ -24,7 +24,7 @@ from llmlab import trace
 from llmlab.errors import ServerError
 from llmlab.mcp_offers import Offer
 from llmlab.mcp_targets import Remote, Stderr, Target, transport
-from llmlab.wiretap import WireTap
+from llmlab.wiretap import HTTP_STATUS, WireTap
 
 # A process that starts slower than the SDK's 10 s, as with npx, would be taken for a server of the handshake era.
 mcp.client.session.DISCOVER_TIMEOUT_SECONDS = 30.0
@@ -32,6 +32,13 @@ TICK = 0.25  # seconds: an idle loop does not notice Jupyter's Interrupt button
 LISTENS = 5.0  # seconds in which a server has to say that it will tell of changes
 CLOSES = 8.0  # seconds; the SDK itself gives a process about 5
 PAGES = 100  # of one list
+REFUSALS = {  # what to do about an HTTP status
+    (401,): 'give it what lets you in: {"url": …, "headers": {"Authorization": "Bearer …"}}',
+    (403,): "ask whether you may use it, and look at the Origin and Authorization among its headers",
+    (421,): "call it by the address that it expects: it checks the Host of each request",
+    (429,): "wait, and call it less often",
+    tuple(range(500, 600)): "look at the log of the server, where the cause stands",
+}
 _T = TypeVar("_T")
 _owners: set[asyncio.Task[None]] = set()  # the loop alone would let go of a task
 
@@ -62,6 +69,7 @@ class Server:
         self.tap = WireTap(transport(target, self._stderr, hooks), name, into)
         if http:
             hooks.update(self.tap.hooks())
+        hooks.setdefault("response", []).append(self.tap.refused)
         self._ready, self._stop, self._lists = asyncio.Event(), asyncio.Event(), asyncio.Lock()
         self._opened = self._stale = self._closing = False
         self._problem: BaseException | None = None
@@ -257,7 +265,9 @@ class Server:
         return self._sentence(what, "open the host again")
 
     def _sentence(self, what: str, advice: str, error: BaseException | None = None) -> ServerError:
-        error = error or self._problem
+        error = _first(error or self._problem)
+        status = _status(error)
+        advice = next((said for code, said in REFUSALS.items() if status in code), advice)
         if self.tap.fault:
             why = self.tap.fault
         elif error is None and not self._opened:
@@ -275,15 +285,29 @@ class Server:
         return advice.get(self.transport, "run its command in a terminal to see more")
 
 
-def _why(error: BaseException | None) -> str:
-    """What an exception of the SDK means, without its stack and its groups."""
+def _first(error: BaseException | None) -> BaseException | None:
+    """An error without its groups."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
+    return error
+
+
+def _status(error: BaseException | None) -> int | None:
+    """The HTTP status of a refusal, if it is one."""
+    data = error.error.data if isinstance(error, MCPError) else None
+    status = data.get(HTTP_STATUS) if isinstance(data, dict) else None
+    return status if isinstance(status, int) else None
+
+
+def _why(error: BaseException | None) -> str:
+    """What an exception of the SDK means, without its stack."""
     if error is None or str(error) == "Connection closed":
         return "it ended"
     if isinstance(error, MCPError):
         # With an answer that is no JSON, the SDK hands on all that pydantic says about it.
         message = error.message.partition(": 1 validation")[0] if error.code == types.PARSE_ERROR else error.message
+        if _status(error):
+            return f"it refused ({message})"
         return f"it answered with an error ({error.code}: {message})"
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False)[0]

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -30,6 +31,8 @@ from llmlab.wiretap import is_secret
 
 STDERR = 20_000  # characters that are kept
 CONNECT = 30.0  # seconds
+_NAMED = re.compile(r"-*([\w.-]+)\s*[=:]\s*(.+)", re.DOTALL)
+_KEY = re.compile(r"(sk|pk|rk)-|gh[a-z]_|github_pat_|glpat-|xox[a-z]-")  # how well-known keys begin
 _GUARD = Path(__file__).with_name("mcp_guard.py")
 
 
@@ -64,7 +67,10 @@ def targets(servers: Mapping[str, Any] | str | Path) -> dict[str, Target]:
 
 
 def _target(name: str, value: Any) -> Target:
-    if isinstance(value, MCPServer | StdioServerParameters):
+    if isinstance(value, MCPServer):
+        return value
+    if isinstance(value, StdioServerParameters):
+        _hide_all(value.args, value.env)
         return value
     if isinstance(value, Mapping) and "url" in value:
         return _remote(value["url"], dict(value.get("headers") or {}))
@@ -96,9 +102,27 @@ def _remote(url: str, headers: dict[str, str]) -> Remote:
 
 
 def _process(command: list[str], env: dict[str, str] | None = None, cwd: str | None = None) -> StdioServerParameters:
+    _hide_all(command[1:], env)
+    return StdioServerParameters(command=command[0], args=command[1:], env=env, cwd=cwd)
+
+
+def _hide_all(arguments: Sequence[str], env: Mapping[str, str] | None) -> None:
+    """What a process is given and may write to its stderr: --api-key KEY, --token=KEY, NAME=KEY, "Header: KEY", an
+    address with a password."""
     for name, value in (env or {}).items():
         _hide(name, value)
-    return StdioServerParameters(command=command[0], args=command[1:], env=env, cwd=cwd)
+    words = [str(argument) for argument in arguments]  # an mcp.json may hold numbers
+    for argument, following in zip(words, [*words, ""][1:], strict=True):
+        if named := _NAMED.fullmatch(argument):
+            _hide(named[1], named[2])
+        elif argument.startswith("-") and not following.startswith("-"):
+            _hide(argument, following)
+        if _KEY.match(argument):
+            trace.hide(argument)
+        with contextlib.suppress(ValueError):  # no address
+            parts = urlsplit(argument)
+            for name, value in [*parse_qsl(parts.query), ("password", parts.password or "")]:
+                _hide(name, value)
 
 
 def _hide(name: str, value: str) -> None:

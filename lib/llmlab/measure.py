@@ -157,6 +157,16 @@ def kept(chapter: str, folder: Path | None = None) -> list[Measured]:
     return [Measured.load(file) for file in sorted((folder or MEASURED).glob(f"{chapter}-*.json"))]
 
 
+def best(chapter: str, model: Model) -> Measured | None:
+    """The full measurement that a chapter goes on with: of the connected model, else of the model in the box as the kit
+    ships it, else none."""
+    found = kept(chapter)
+    adapter = model.provenance.get("llmlab.adapter.sha256")
+    of_model = [m for m in found if (m.about.get("model"), m.about.get("adapter")) == (model.name, adapter)]
+    of_box = [m for m in found if m.about.get("adapter") not in (None, "none")]
+    return next(iter([*of_model, *of_box]), None)
+
+
 def pieces(chapter: str) -> ModuleType:
     """The module data/experiments/chNN.py: tasks, agents, and the function `full`. Raises LabError if there is none."""
     file = EXPERIMENTS / f"ch{chapter}.py"

@@ -44,6 +44,8 @@ def redact(text: str) -> str:
     """The text without hidden keys and without the path of the reader's home folder."""
     for secret in _secrets:
         text = text.replace(secret, "[key]")
+    if _home_path() not in text:
+        return text
     home = _home()
     return home.sub("~", text) if home else text
 
@@ -68,9 +70,25 @@ def plain(value: Any) -> Any:
 
 
 def parsed(text: str) -> Any:
-    """JSON text as `plain` data. Strings without escapes stand in the text as they are: one look finds what to hide."""
+    """JSON text as `plain` data. One look at the text tells whether there is anything to hide in it.
+
+    With the short escapes each letter has one spelling, so what is hidden would stand in the text, escaped alike. With
+    \\u and \\/ a letter may be written otherwise: then each string is looked at.
+    """
     data = json.loads(text)
-    return data if "\\" not in text and redact(text) == text else plain(data)
+    odd = "\\" in text and ("\\u" in text or "\\/" in text)
+    return plain(data) if odd or _escaped(_home_path()) in text or any(_escaped(s) in text for s in _secrets) else data
+
+
+@lru_cache(maxsize=1000)
+def _escaped(text: str) -> str:
+    """As it stands inside a JSON string."""
+    return json.dumps(text, ensure_ascii=False)[1:-1]
+
+
+@lru_cache
+def _home_path() -> str:
+    return str(Path.home())
 
 
 @dataclass

@@ -8,6 +8,7 @@ where they have one.
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import json
 import re
@@ -19,7 +20,7 @@ from typing import Any, Literal
 import anyio
 import httpx2
 from mcp.shared.message import SessionMessage
-from mcp_types import PROTOCOL_VERSION_META_KEY, JSONRPCError, JSONRPCRequest, JSONRPCResponse
+from mcp_types import PARSE_ERROR, PROTOCOL_VERSION_META_KEY, ErrorData, JSONRPCError, JSONRPCRequest, JSONRPCResponse
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
@@ -29,8 +30,15 @@ Direction = Literal["sent", "received"]  # as the client sees it
 Frame = Literal["request", "notification", "result", "error", "junk", "http", "ended"]
 KEPT = 1_000_000  # characters of one message
 FLOOD = 2_000  # messages that a server may send while it is asked nothing
+HTTP_STATUS = "http.response.status_code"
+_LISTEN = "subscriptions/listen"  # waits for no answer
 _REPLY = (JSONRPCResponse, JSONRPCError)
-_SECRET = re.compile(r"authorization|cookie|secret|passw|token|credential|(^|[-_])(api)?key", re.IGNORECASE)
+_SECRET = re.compile(
+    r"authorization|cookie|secret|passw|token|credential|session[-_]?id|(^|[-_])(api)?key|(^|[-_])auth($|[-_])",
+    re.IGNORECASE,
+)
+_STAND_IN = "Server returned an error response"  # the SDK's words for an HTTP error that is no message
+SHORT = 300  # characters that are told of what a server says
 
 
 @dataclass
@@ -39,11 +47,16 @@ class _Asked:
 
     step: int
     method: str
+    number: int | str
     context: contextvars.Context
 
 
 class WireTap:
-    """A transport around a transport: records every message in both directions, and passes it on unchanged."""
+    """A transport around a transport: records every message in both directions, and passes it on.
+
+    Unchanged but for two: what the SDK says in place of an HTTP error gets the status and the server's words, and a
+    broken message becomes an error for the one request that can be meant.
+    """
 
     def __init__(self, inner: AbstractAsyncContextManager[Any], server: str, into: trace.Trace | None = None):
         self.inner, self.server = inner, trace.redact(server)
@@ -54,6 +67,7 @@ class WireTap:
         self._asked: dict[tuple[Direction, str], _Asked] = {}
         self._last = contextvars.copy_context()  # where something was sent last
         self._unasked = 0
+        self._refused: dict[str, tuple[int, str]] = {}  # by the request's id: the HTTP status, and what was said
 
     async def __aenter__(self) -> tuple[_Read, _Write]:
         read, write = await self.inner.__aenter__()
@@ -65,22 +79,28 @@ class WireTap:
     def sending(self, item: SessionMessage) -> None:
         """Record a message that is about to be sent."""
         self._last, self._unasked = contextvars.copy_context(), 0
-        self._record("sent", item)
+        self._record("sent", item, self._last)
 
-    def received(self, item: SessionMessage | Exception) -> None:
-        """Record what came. Raises EndOfStream where the server floods."""
-        self._unasked += 1
+    def received(self, item: SessionMessage | Exception) -> SessionMessage | Exception:
+        """Record what came, and return what is passed on. Raises EndOfStream where the server floods."""
+        message = item.message if isinstance(item, SessionMessage) else None
+        wanted = isinstance(message, _REPLY) and ("sent", str(message.id)) in self._asked
+        self._unasked += not wanted
         if self._unasked > FLOOD:
             self.fault = f"it sent more than {FLOOD:,} messages without being asked"
             self._last.run(self.note, "flood", "received", "ended", error=self.fault)
             raise anyio.EndOfStream
         if isinstance(item, SessionMessage):
-            self._place(item.message).run(self._record, "received", item)
-        else:
-            junk = _junk(item)
-            self.stray = f"a line that is no message: {junk}"
-            attributes = {"llmlab.message": trace.redact(junk)}
-            self._last.run(self.note, "no message", "received", "junk", attributes, error=self.stray)
+            if isinstance(message, JSONRPCError) and (refused := self._refused.pop(str(message.id), None)):
+                _tell(message.error, *refused)
+            context = self._place(message)
+            context.run(self._record, "received", item, context)
+            return item
+        junk = _junk(item)
+        self.stray = f"a line that is no message: {junk}"
+        attributes = {"llmlab.message": trace.redact(junk)}
+        self._last.run(self.note, "no message", "received", "junk", attributes, error=self.stray)
+        return self._broken(junk) or item
 
     def ended(self) -> None:
         """Record that the server closed the connection, which no message of the protocol says."""
@@ -95,9 +115,10 @@ class WireTap:
         error: str | None = None,
     ) -> trace.Step:
         """Add one step of kind "protocol" to the current trace, or to the tap's own; the attributes are plain data."""
-        about = {"llmlab.server": self.server, "llmlab.direction": direction, "llmlab.frame": frame}
+        about: dict[str, Any] = {"llmlab.server": self.server, "llmlab.direction": direction, "llmlab.frame": frame}
+        about.update(attributes or ())
         error = None if error is None else trace.redact(error)
-        return (trace.current() or self.trace).add("protocol", name, about | (attributes or {}), error)
+        return (trace.current() or self.trace).add("protocol", name, about, error)
 
     def hooks(self) -> dict[str, list[Any]]:
         """Event hooks for an `httpx2.AsyncClient`: they record each HTTP request and response with its headers."""
@@ -106,11 +127,36 @@ class WireTap:
             self.note(f"{sent.method} {sent.url.path}", "sent", "http", _http(sent, sent.headers))
 
         async def response(got: httpx2.Response) -> None:
-            attributes = _http(got.request, got.headers) | {"http.response.status_code": got.status_code}
+            attributes = _http(got.request, got.headers) | {HTTP_STATUS: got.status_code}
             name = f"{got.status_code} {got.reason_phrase}"
             self.note(name, "received", "http", attributes, name if got.is_error else None)
 
         return {"request": [request], "response": [response]}
+
+    async def refused(self, got: httpx2.Response) -> None:
+        """An event hook for an `httpx2.AsyncClient`: keep what the SDK does not tell of an HTTP error."""
+        if not got.is_error or not got.request.content:
+            return
+        number, said = _at(_json(got.request.content), "id"), b""
+        with contextlib.suppress(httpx2.HTTPError):  # the SDK will see it, too
+            if got.headers.get("content-type", "").lower().startswith("application/json"):
+                said = await got.aread()  # for the SDK, which looks for a message in it
+            else:
+                async with contextlib.aclosing(aiter(got.aiter_bytes())) as pieces:  # type: ignore[type-var]
+                    said = await anext(pieces, b"")
+        text = " ".join(said[: 4 * SHORT].decode(errors="replace").split())[:SHORT]
+        status = f"{got.status_code} {got.reason_phrase}".strip()
+        told = f": {text}" if text and not text.startswith("<") else ""  # no web page
+        self._refused[str(number)] = got.status_code, trace.redact(f"HTTP {status}{told}")
+
+    def _broken(self, line: str) -> SessionMessage | None:
+        """The error for the request that a broken message was to answer, if just one waits."""
+        waiting = [key for key, asked in self._asked.items() if key[0] == "sent" and asked.method != _LISTEN]
+        if len(waiting) != 1 or not line.startswith('{"jsonrpc"') or _json(line) is not None:
+            return None
+        asked = self._asked.pop(waiting[0])
+        error = ErrorData(code=PARSE_ERROR, message=f"a line that is no JSON: {trace.redact(line[:SHORT])}")
+        return SessionMessage(JSONRPCError(jsonrpc="2.0", id=asked.number, error=error))
 
     def _place(self, message: Any) -> contextvars.Context:
         """Where a message belongs: replies and progress to their request, all else to what was sent last."""
@@ -119,7 +165,7 @@ class WireTap:
         asked = self._asked.get(("sent", str(number)))
         return asked.context if asked else self._last
 
-    def _record(self, direction: Direction, item: SessionMessage) -> None:
+    def _record(self, direction: Direction, item: SessionMessage, context: contextvars.Context) -> None:
         message = item.message
         frame: Frame = "notification"
         asked, error, number = None, None, None
@@ -148,7 +194,7 @@ class WireTap:
         attributes: dict[str, Any] = {
             "mcp.method.name": method or None,
             "mcp.protocol.version": self._version,
-            "jsonrpc.request.id": trace.plain(number),
+            "jsonrpc.request.id": trace.redact(number) if isinstance(number, str) else number,
             "llmlab.era": "modern" if self._version in MODERN_PROTOCOL_VERSIONS else "handshake",
             "llmlab.message": trace.parsed(text) if len(text) <= KEPT else f"{trace.redact(text[:KEPT])}…",
             "llmlab.size": len(text),  # characters
@@ -157,8 +203,8 @@ class WireTap:
             attributes["llmlab.reply_to"] = asked.step
         name = f"{method or 'unknown'}: {frame}" if isinstance(message, _REPLY) else method
         step = self.note(name, direction, frame, attributes, error)
-        if frame == "request":
-            self._asked[direction, str(number)] = _Asked(step.id, method, contextvars.copy_context())
+        if isinstance(message, JSONRPCRequest):
+            self._asked[direction, str(message.id)] = _Asked(step.id, method, message.id, context)
 
 
 class _Stream:
@@ -184,8 +230,13 @@ class _Read(_Stream):
 
     async def __anext__(self) -> SessionMessage | Exception:
         try:
-            return await self.receive()
+            item = await self._inner.receive()  # as `receive`, without a coroutine more for each message
         except anyio.EndOfStream:
+            self._tap.ended()
+            raise StopAsyncIteration from None
+        try:
+            return self._tap.received(item)
+        except anyio.EndOfStream:  # it floods
             raise StopAsyncIteration from None
 
     async def receive(self) -> SessionMessage | Exception:
@@ -194,8 +245,7 @@ class _Read(_Stream):
         except anyio.EndOfStream:
             self._tap.ended()
             raise
-        self._tap.received(item)
-        return item
+        return self._tap.received(item)
 
 
 class _Write(_Stream):
@@ -215,7 +265,7 @@ def is_secret(name: str) -> bool:
 
 
 def _http(request: httpx2.Request, headers: Mapping[str, str]) -> dict[str, Any]:
-    number = _at(json.loads(request.content), "id") if request.content else None
+    number = _at(_json(request.content), "id") if request.content else None
     about = {
         "http.request.method": request.method,
         "url.path": request.url.path,
@@ -224,6 +274,20 @@ def _http(request: httpx2.Request, headers: Mapping[str, str]) -> dict[str, Any]
     }
     plain: dict[str, Any] = trace.plain(about)
     return plain
+
+
+def _tell(error: ErrorData, status: int, said: str) -> None:
+    """Put what the server said over HTTP where the SDK only says that there was an error."""
+    if error.message == _STAND_IN:
+        error.message, error.data = said, {HTTP_STATUS: status}
+
+
+def _json(text: str | bytes) -> Any:
+    """The data, or None where it is no JSON."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def _at(data: Any, *path: str) -> Any:

@@ -62,6 +62,14 @@ async def test_a_time_is_free_or_not(calendar: Client) -> None:
     assert titles(await good(calendar, "events_at", start="2026-07-02T19:00", end="2026-07-02T21:00")) == []
 
 
+async def test_more_than_fits_into_one_answer_is_sent_to_the_tool_with_pages(calendar: Client) -> None:
+    said = await bad(calendar, "events_at", start="2026-01-01T00:00", end="2026-12-31T00:00")
+    assert said.startswith("At most 50 events are given at once, but 195 take place")
+    assert said.endswith("ask for less time, or take events_between, which has pages")
+    month = {"start": "2026-12-01T00:00", "end": "2026-12-31T00:00"}
+    assert 10 < len((await good(calendar, "events_at", **month))["events"]) <= 50
+
+
 @pytest.mark.parametrize(
     ("tool", "arguments", "says"),
     [

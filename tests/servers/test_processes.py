@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from asking import good
+from asking import bad, good
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
@@ -30,6 +30,29 @@ ASKED: dict[str, tuple[str, dict[str, Any], str]] = {
     "orders": ("query_orders", {"sql": "SELECT name FROM customers WHERE id = 36"}, "Khaled Mansour"),
     "repository": ("read_source", {"path": "notes/packing.md"}, "double box"),
     "sheet": ("find_rows", {"sheet": "stock", "column": "product", "value": "kettle"}, "Northgate Wares"),
+}
+
+# Arguments that fit, where a tool asks for one of this name.
+FITTING: dict[str, Any] = {
+    "first": "2026-12-01",
+    "last": "2026-12-02",
+    "after": "2026-12-01",
+    "start": "2026-12-01T09:00",
+    "end": "2026-12-01T10:00",
+    "title": "tasting",
+    "channel": "stock",
+    "text": "kettle",
+    "sql": "SELECT 1",
+    "order_id": 1147,
+    "reason": "late",
+    "returned_on": "2026-11-20",
+    "commit": "HEAD",
+    "path": "README.md",
+    "sheet": "stock",
+    "cells": "A1",
+    "column": "product",
+    "value": "kettle",
+    "cell": "A20",
 }
 
 
@@ -83,6 +106,47 @@ async def test_what_every_server_offers_has_a_name_and_a_description(
             assert all(one.description for one in listed)
             assert names.isdisjoint(one.name for one in listed), "tools of different servers stand side by side"
             names |= {one.name for one in listed}
+
+
+def _texts(schema: dict[str, Any], defs: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Each text that a schema allows, however deep it stands."""
+    schema = defs.get(schema.get("$ref", "").rpartition("/")[2], schema)
+    if schema.get("type") == "string":
+        yield schema
+    items = [schema["items"]] if "items" in schema else []
+    for one in [*schema.get("anyOf", []), *schema.get("properties", {}).values(), *items]:
+        yield from _texts(one, defs)
+
+
+async def test_every_text_has_a_limit_and_a_longer_one_is_refused_in_one_sentence(
+    calendar: Client, messages: Client, orders: Client, repository: Client, sheet: Client
+) -> None:
+    limited = 0
+    for client in (calendar, messages, orders, repository, sheet):
+        for tool in (await client.list_tools()).tools:
+            required = {name: FITTING[name] for name in tool.input_schema.get("required", [])}
+            for name, schema in tool.input_schema["properties"].items():
+                for one in _texts(schema, tool.input_schema.get("$defs", {})):
+                    if "enum" in one or one.get("format") in ("date", "date-time"):
+                        continue
+                    most = one.get("maxLength")
+                    assert most, f"{tool.name}.{name} takes a text of any length"
+                    limited += 1
+                    said = await bad(client, tool.name, **{**required, name: "a" * (most + 1)})
+                    why = f"{name}: String should have at most {most} characters"
+                    assert said == f"{tool.name} does not take these arguments ({why})"
+                    just = await client.call_tool(tool.name, {**required, name: "a" * most})
+                    assert "String should" not in just.content[0].text
+    assert limited == 21
+
+
+async def test_every_argument_of_a_prompt_is_described(
+    calendar: Client, messages: Client, orders: Client, repository: Client, sheet: Client
+) -> None:
+    for client in (calendar, messages, orders, repository, sheet):
+        for one in (await client.list_prompts()).prompts:
+            assert one.arguments
+            assert all(argument.description for argument in one.arguments), one.name
 
 
 @pytest.fixture

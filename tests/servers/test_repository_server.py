@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -58,7 +59,7 @@ async def test_files_are_listed_and_read_as_they_were_at_a_commit(repository: Cl
     assert "no file in nowhere" in await bad(repository, "list_paths", folder="nowhere")
 
 
-async def test_a_long_file_comes_in_pages_and_a_long_commit_is_cut(repository: Client, shop: Shop) -> None:
+async def test_a_long_file_and_a_long_commit_come_in_pages(repository: Client, shop: Shop) -> None:
     lines = [f"line {n}\n" for n in range(2000)]
     (shop.repository / "long.txt").write_text("".join(lines), encoding="utf-8")
     git(shop.repository, "add", ".")
@@ -68,7 +69,40 @@ async def test_a_long_file_comes_in_pages_and_a_long_commit_is_cut(repository: C
         page = await good(repository, "read_source", path="long.txt", offset=offset)
         seen, offset = seen + page["text"], page["next_offset"]
     assert seen == "".join(lines)
-    assert (await good(repository, "show_commit", commit="HEAD")).endswith("more characters)")
+    whole = git(shop.repository, "show", "--date=iso", "HEAD")
+    shown, pages = await good(repository, "show_commit", commit="HEAD"), ""
+    while found := re.search(r"\n… \(\d+ more characters: the resource (repo://commits/\S+); read_source .*\)$", shown):
+        pages += shown[: found.start()]
+        shown = await text(repository, found[1])
+    assert (pages + shown).strip() == whole
+    assert len(pages) == 16_000, "two whole pages before the last"
+
+
+async def test_many_paths_come_by_folder_or_in_pages(repository: Client, shop: Shop) -> None:
+    for name in [*(f"many/{n:04}.txt" for n in range(1100)), "few/one.txt", "few/two.txt"]:
+        (shop.repository / name).parent.mkdir(exist_ok=True)
+        (shop.repository / name).write_text(name, encoding="utf-8")
+    git(shop.repository, "add", ".")
+    git(shop.repository, "commit", "-m", "Many files")
+    there = git(shop.repository, "ls-files").splitlines()
+    said = await bad(repository, "list_paths")
+    assert said.startswith(f"At most 500 paths are given at once, but the repository has {len(there)} at HEAD; name a")
+    assert "such as few, many, notes, or read the resource repo://files" in said
+    assert (await bad(repository, "list_paths", folder="many")).endswith(
+        "; read the resource repo://files, which has pages"
+    )
+    assert await good(repository, "list_paths", folder="few") == ["few/one.txt", "few/two.txt"]
+    seen, uri = list[str](), "repo://files"
+    while uri:
+        found = json.loads(await text(repository, uri))
+        assert len(found["paths"]) <= 500
+        seen += found["paths"]
+        uri = f"repo://files?offset={found['next_offset']}" if found["next_offset"] is not None else ""
+    assert seen == there
+    for wrong in ("-1", "many", "9" * 5000):
+        assert "An offset is a whole number" in await missing(repository, f"repo://files?offset={wrong}")
+        assert "An offset is a whole number" in await missing(repository, f"repo://commits/HEAD?offset={wrong}")
+    assert "There is no commit 'nope'" in await missing(repository, "repo://commits/nope")
 
 
 async def test_a_path_that_leads_out_is_refused(repository: Client, shop: Shop) -> None:
@@ -142,7 +176,7 @@ async def test_many_questions_at_once_get_their_own_answers(repository: Client) 
 
 
 async def test_files_are_resources_and_the_prompt_brings_the_commit(repository: Client) -> None:
-    assert "labels.py" in json.loads(await text(repository, "repo://files"))
+    assert "labels.py" in json.loads(await text(repository, "repo://files"))["paths"]
     assert (await text(repository, "repo://files/notes/packing.md")).startswith("# Packing")
     assert "is no file there" in await missing(repository, "repo://files/nope.md")
     for path in ("../secret.txt", "%2e%2e/secret.txt", "%2Fetc%2Fhosts", "notes/%2e%2e/%2e%2e/secret.txt"):

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from mcp.server import MCPServer
-from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
+from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError, UnexpectedToolError
 from mcp.types import ToolAnnotations
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from llmlab import errors
 from llmlab.shop import Rows, lay_out, query
@@ -27,6 +27,12 @@ from llmlab.tools import wrong_arguments
 READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 CHANGES = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False)
 ADDS = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False)
+
+# Limits of texts in characters, far above what a call needs: a longer text is refused in a sentence. They stand in the
+# schemas, and an engine that makes a grammar of a schema can refuse a very long text in it: hence none above TEXT.
+WORD = 200  # a name, a title, a word to look for
+PATH = 1_000
+TEXT = 2_000  # a post, a statement in SQL, what is written into a cell
 
 Offset = Annotated[int, Field(ge=0, lt=2**31, description="How many to skip: the next_offset of the page before")]
 Limit = Annotated[int, Field(ge=1, le=50, description="How many to give at most")]
@@ -62,6 +68,16 @@ def page(found: Sequence[Any], offset: int, limit: int) -> tuple[list[Any], int 
     """One page of what was found, and the offset of the next."""
     end = offset + limit
     return list(found[offset:end]), end if end < len(found) else None
+
+
+def offset_in(text: str) -> int:
+    """The offset that stands in the URI of a page."""
+    try:
+        return TypeAdapter(Offset).validate_python(text)
+    except ValidationError:
+        raise ResourceNotFoundError(
+            f"An offset is a whole number from 0 on, not {text[:WORD]!r}; take the next_offset of the page before"
+        ) from None
 
 
 def ask(db: Path, sql: str, parameters: Sequence[Any] = (), limit: int = 1000) -> Rows:

@@ -12,9 +12,10 @@ from icalendar import Calendar
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
 from pydantic import BaseModel, Field, NaiveDatetime, TypeAdapter, ValidationError
 
-from llmlab.servers._common import READS, Limit, Offset, Page, Server, page, run
+from llmlab.servers._common import READS, WORD, Limit, Offset, Page, Server, page, run
 
 LONGEST = 366  # days that are looked at in one call
+MOST = 50  # events that events_at gives: it has no pages
 FIRST, LAST = datetime(1900, 1, 1), datetime(2999, 12, 31)
 Day = Annotated[date, Field(ge=FIRST.date(), le=LAST.date(), description="A day, such as 2026-07-01")]
 Time = Annotated[
@@ -68,7 +69,8 @@ def server(file: Path) -> Server:
 
     @mcp.tool(annotations=READS)
     def next_event(
-        title: Annotated[str, Field(min_length=1, description="A part of the title, such as tasting")], after: Day
+        title: Annotated[str, Field(min_length=1, max_length=WORD, description="A part of the title, such as tasting")],
+        after: Day,
     ) -> Event:
         """Find when something takes place next, from a day on."""
         for event in between(after, after + timedelta(LONGEST)):
@@ -79,7 +81,13 @@ def server(file: Path) -> Server:
     @mcp.tool(annotations=READS)
     def events_at(start: Time, end: Time) -> Events:
         """List what is on between two times; no events mean that this time is free."""
-        return Events(events=[*between(start, end)])
+        found = [*between(start, end)]
+        if len(found) > MOST:
+            raise ToolError(
+                f"At most {MOST} events are given at once, but {len(found)} take place from {start} to {end}; ask for "
+                "less time, or take events_between, which has pages"
+            )
+        return Events(events=found)
 
     @mcp.resource("calendar://file", mime_type="text/calendar")
     def whole() -> str:
@@ -96,7 +104,7 @@ def server(file: Path) -> Server:
         return [*between(start, start + timedelta(1))]
 
     @mcp.prompt()
-    def week(monday: str) -> str:
+    def week(monday: Annotated[str, Field(description="The first day of the week, such as 2026-06-29")]) -> str:
         """Ask for an overview of a week."""
         return f"Look into the calendar for the seven days from {monday} on, and tell me in a few sentences what is on."
 

@@ -10,11 +10,25 @@ from typing import Annotated
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
 from pydantic import BaseModel, Field
 
-from llmlab.servers._common import ADDS, READS, Limit, Offset, Page, Server, ask, page, records, run, writing
+from llmlab.servers._common import (
+    ADDS,
+    READS,
+    TEXT,
+    WORD,
+    Limit,
+    Offset,
+    Page,
+    Server,
+    ask,
+    page,
+    records,
+    run,
+    writing,
+)
 
 AUTHOR = "assistant"  # a model posts under its own name, never under that of a person
-Channel = Annotated[str, Field(description="Name of a channel, as list_channels gives it")]
-Text = Annotated[str, Field(min_length=1, max_length=2000)]
+Channel = Annotated[str, Field(max_length=WORD, description="Name of a channel, as list_channels gives it")]
+Text = Annotated[str, Field(min_length=1, max_length=TEXT)]
 
 
 class ChannelInfo(BaseModel):
@@ -76,7 +90,7 @@ def server(db: Path, clock: Callable[[], datetime] = datetime.now) -> Server:
 
     @mcp.tool(annotations=READS)
     def search_posts(
-        text: Annotated[str, Field(min_length=1, description="A word or a part of one")],
+        text: Annotated[str, Field(min_length=1, max_length=WORD, description="A word or a part of one")],
         offset: Offset = 0,
         limit: Limit = 10,
     ) -> Posts:
@@ -107,7 +121,7 @@ def server(db: Path, clock: Callable[[], datetime] = datetime.now) -> Server:
             raise ResourceNotFoundError(str(error)) from None
 
     @mcp.prompt()
-    def summary(channel: str) -> str:
+    def summary(channel: Annotated[str, Field(description="Name of the channel, such as general")]) -> str:
         """Ask for a summary of what was written in a channel."""
         return f"Summarize in three sentences what was written last in the channel {channel}, and what has to be done."
 

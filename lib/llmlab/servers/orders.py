@@ -9,7 +9,21 @@ from typing import Annotated, Any, Literal
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
 from pydantic import BaseModel, Field
 
-from llmlab.servers._common import CHANGES, READS, Limit, Offset, Page, Server, ask, page, records, run, writing
+from llmlab.servers._common import (
+    CHANGES,
+    READS,
+    TEXT,
+    WORD,
+    Limit,
+    Offset,
+    Page,
+    Server,
+    ask,
+    page,
+    records,
+    run,
+    writing,
+)
 from llmlab.shop import LIMIT, SCHEMA
 
 RETURN_DAYS = 30
@@ -68,14 +82,19 @@ def server(db: Path) -> Server:
     mcp = Server("orders", "Customers, orders, items and returns of the shop.")
 
     @mcp.tool(annotations=READS)
-    def query_orders(sql: Annotated[str, Field(description="One SELECT statement for SQLite")]) -> Answer:
+    def query_orders(
+        sql: Annotated[str, Field(max_length=TEXT, description="One SELECT statement for SQLite")],
+    ) -> Answer:
         """Run SQL on the tables customers, orders, items and returns. Nothing can be changed with it."""
         found = ask(db, sql, limit=LIMIT)
         return Answer(columns=found.columns, rows=found.rows, more=found.more)
 
     @mcp.tool(annotations=READS)
     def list_orders(
-        status: Status | None = None, customer: str | None = None, offset: Offset = 0, limit: Limit = 20
+        status: Status | None = None,
+        customer: Annotated[str, Field(max_length=WORD)] | None = None,
+        offset: Offset = 0,
+        limit: Limit = 20,
     ) -> Orders:
         """List orders, the newest first: all, or those with a status, or those of a customer (a part of the name)."""
         where = "(?1 IS NULL OR status = ?1) AND (?2 IS NULL OR instr(lower(name), lower(?2)))"
@@ -126,7 +145,7 @@ def server(db: Path) -> Server:
             raise ResourceNotFoundError(f"There is no order {order_id!r}") from None
 
     @mcp.prompt()
-    def sql_for(question: str) -> str:
+    def sql_for(question: Annotated[str, Field(description="The question, such as: How many orders are open?")]) -> str:
         """Ask for the SQL that answers a question about the shop."""
         return f"{SCHEMA}\n\nDates are texts such as 2026-07-01. Write one SELECT statement for SQLite.\n{question}"
 

@@ -11,18 +11,21 @@ import subprocess
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 
-from mcp.server.mcpserver.exceptions import ResourceError, ToolError
+from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError, ToolError
 from pydantic import BaseModel, Field
 
 from llmlab.errors import LabError
-from llmlab.servers._common import READS, Limit, Offset, Page, Server, page, run
+from llmlab.servers._common import PATH, READS, WORD, Limit, Offset, Page, Server, offset_in, page, run
 from llmlab.shop import git_environment
 
 SECONDS = 10
 LINES = 200  # of a file in one call
 LONGEST = 8_000  # characters of a commit's changes
-Path_ = Annotated[str, Field(description="Path in the repository, such as notes/roasting.md")]
-Commit = Annotated[str, Field(description="A commit: its hash or the start of it, a branch, HEAD, HEAD~2")]
+MOST = 500  # paths in one call
+Path_ = Annotated[str, Field(max_length=PATH, description="Path in the repository, such as notes/roasting.md")]
+Commit = Annotated[
+    str, Field(max_length=WORD, description="A commit: its hash or the start of it, a branch, HEAD, HEAD~2")
+]
 
 
 class LogEntry(BaseModel):
@@ -38,6 +41,12 @@ class Log(Page):
     """A page of commits, the newest first."""
 
     commits: list[LogEntry]
+
+
+class Paths(Page):
+    """A page of paths."""
+
+    paths: list[str]
 
 
 class Source(Page):
@@ -113,6 +122,20 @@ def server(root: Path) -> Server:
             raise ToolError(f"Only texts can be read, but {path!r} is none")
         return data.decode(errors="replace")
 
+    def shown(commit: str, offset: int) -> str:
+        """What a commit says and changed, from a character on; at its end stands where the rest is."""
+        plain = ("--no-color", "--no-ext-diff", "--no-textconv", "--date=iso")
+        sha = resolve(commit)
+        whole, end = text("show", *plain, sha), offset + LONGEST
+        if len(whole) <= end:
+            return whole[offset:]
+        rest = f"{len(whole) - end} more characters: the resource repo://commits/{sha[:10]}?offset={end}"
+        return f"{whole[offset:end]}\n… ({rest}; read_source reads each file at this commit)"
+
+    def listed(offset: int) -> Paths:
+        paths, further = page(list(blobs("HEAD")), offset, MOST)
+        return Paths(paths=paths, next_offset=further)
+
     @mcp.tool(annotations=READS)
     def commit_log(path: Path_ | None = None, offset: Offset = 0, limit: Limit = 20) -> Log:
         """List commits, the newest first: all, or those that changed a file."""
@@ -127,9 +150,7 @@ def server(root: Path) -> Server:
     @mcp.tool(annotations=READS)
     def show_commit(commit: Commit) -> str:
         """Show one commit: author, date, message and what it changed."""
-        plain = ("--no-color", "--no-ext-diff", "--no-textconv", "--date=iso")
-        shown = text("show", *plain, resolve(commit))
-        return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}\n… ({len(shown) - LONGEST} more characters)"
+        return shown(commit, 0)
 
     @mcp.tool(annotations=READS)
     def list_paths(folder: Path_ | None = None, commit: Commit = "HEAD") -> list[str]:
@@ -138,6 +159,15 @@ def server(root: Path) -> Server:
         paths = [path for path in blobs(commit) if path.startswith(below)]
         if not paths:
             raise ToolError(f"There is no file in {folder or 'the repository'} at {commit}")
+        if len(paths) > MOST:
+            inner = sorted({path[len(below) :].split("/")[0] for path in paths if "/" in path[len(below) :]})
+            deeper = (
+                f"name a folder in it, such as {', '.join(below + name for name in inner[:10])}, or " if inner else ""
+            )
+            raise ToolError(
+                f"At most {MOST} paths are given at once, but {folder or 'the repository'} has {len(paths)} at {commit}; "
+                f"{deeper}read the resource repo://files, which has pages"
+            )
         return paths
 
     @mcp.tool(annotations=READS)
@@ -147,9 +177,9 @@ def server(root: Path) -> Server:
         return Source(text="".join(lines), next_offset=further)
 
     @mcp.resource("repo://files", mime_type="application/json")
-    def files() -> list[str]:
+    def files() -> Paths:
         """The files of the newest commit."""
-        return list(blobs("HEAD"))
+        return listed(0)
 
     @mcp.resource("repo://files/{+path}")
     def file(path: str) -> str:
@@ -159,8 +189,24 @@ def server(root: Path) -> Server:
         except ToolError as error:
             raise ResourceError(str(error)) from None
 
+    @mcp.resource("repo://files{?offset}", mime_type="application/json")
+    def files_from(offset: str = "0") -> Paths:
+        """More files of the newest commit: offset is the next_offset of the page before."""
+        return listed(offset_in(offset))
+
+    @mcp.resource("repo://commits/{commit}{?offset}")
+    def changes(commit: str, offset: str = "0") -> str:
+        """One commit and what it changed, from a character on."""
+        start = offset_in(offset)
+        try:
+            return shown(commit, start)
+        except ToolError as error:
+            raise ResourceNotFoundError(str(error)) from None
+
     @mcp.prompt()
-    def explain_commit(commit: str) -> str:
+    def explain_commit(
+        commit: Annotated[str, Field(description="The commit: its hash, or HEAD for the newest")],
+    ) -> str:
         """Ask what a commit changed, and why."""
         return f"Explain in two sentences what this commit changed, and why:\n\n{show_commit(commit)}"
 

@@ -14,14 +14,25 @@ from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
 from openpyxl import load_workbook
 from openpyxl.utils.cell import range_boundaries
 from openpyxl.utils.exceptions import InvalidFileException
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
+from pydantic_core import PydanticKnownError
 
-from llmlab.servers._common import CHANGES, READS, Limit, Offset, Page, Server, page, run
+from llmlab.servers._common import CHANGES, READS, TEXT, WORD, Limit, Offset, Page, Server, page, run
 
 CELLS = 500  # of a range in one call
 CELL = r"[A-Za-z]{1,3}[1-9][0-9]{0,6}"
 Value = str | int | float | bool | None
-Sheet = Annotated[str, Field(description="Name of a sheet, as list_sheets gives it")]
+Sheet = Annotated[str, Field(max_length=WORD, description="Name of a sheet, as list_sheets gives it")]
+
+
+def not_too_long(value: object) -> object:
+    """Refuse a long text in one sentence; out of several types, pydantic would add one for each."""
+    if isinstance(value, str) and len(value) > TEXT:
+        raise PydanticKnownError("string_too_long", {"max_length": TEXT})
+    return value
+
+
+Given = Annotated[Annotated[str, Field(max_length=TEXT)] | int | float, BeforeValidator(not_too_long)]
 
 
 class SheetInfo(BaseModel):
@@ -85,7 +96,9 @@ def server(file: Path) -> Server:
             ]
 
     @mcp.tool(annotations=READS)
-    def read_range(sheet: Sheet, cells: Annotated[str, Field(description="Such as A1:D5")]) -> list[list[Value]]:
+    def read_range(
+        sheet: Sheet, cells: Annotated[str, Field(max_length=WORD, description="Such as A1:D5")]
+    ) -> list[list[Value]]:
         """Read a range of cells, row by row. A formula is given as its text."""
         if not re.fullmatch(f"{CELL}(:{CELL})?", cells):
             raise ToolError(f"A range is written like A1:D5, not {cells!r}")
@@ -100,7 +113,13 @@ def server(file: Path) -> Server:
             return [[plain(value) for value in row] for row in area]
 
     @mcp.tool(annotations=READS)
-    def find_rows(sheet: Sheet, column: str, value: str | int | float, offset: Offset = 0, limit: Limit = 10) -> Found:
+    def find_rows(
+        sheet: Sheet,
+        column: Annotated[str, Field(max_length=WORD)],
+        value: Given,
+        offset: Offset = 0,
+        limit: Limit = 10,
+    ) -> Found:
         """Find the rows that have a value in a column, such as "kettle" in "product"."""
         rows = rows_of(sheet)
         if rows and column not in rows[0]:
@@ -111,7 +130,7 @@ def server(file: Path) -> Server:
 
     @mcp.tool(annotations=CHANGES)
     def set_cell(
-        sheet: Sheet, cell: Annotated[str, Field(description="Such as D4")], value: str | int | float
+        sheet: Sheet, cell: Annotated[str, Field(max_length=WORD, description="Such as D4")], value: Given
     ) -> Change:
         """Write a value into a cell below the first row that is in use already: a number for a number, a text for a text."""
         with workbook() as book:
@@ -148,7 +167,7 @@ def server(file: Path) -> Server:
             raise ResourceNotFoundError(str(error)) from None
 
     @mcp.prompt()
-    def reorder(supplier: str) -> str:
+    def reorder(supplier: Annotated[str, Field(description="Name of the supplier, such as Kilrush Pottery")]) -> str:
         """Ask what has to be ordered from a supplier."""
         return f"Which products from {supplier} have fewer pieces in stock than the sheet's reorder_at? Write an order by mail."
 
