@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from llmlab import wiretap
 from llmlab.errors import ServerError
 from llmlab.mcp_host import Host
 from mcp_demo import make, served
@@ -88,6 +89,10 @@ async def failing(fault: str) -> AsyncIterator[str]:
                 if calling and fault == "hangs":
                     await reader.read()  # until the client has gone
                     break
+                if calling and fault == "refuses silently":
+                    writer.write(b"HTTP/1.1 403 Forbidden\r\ncontent-type: text/plain\r\ncontent-length: 9\r\n\r\n")
+                    await reader.read()  # until the client has gone
+                    break
                 head_, body = answer(asked, fault)
                 writer.write(head_ + b"content-length: %d\r\n\r\n" % len(body))
                 if calling and fault == "breaks off":
@@ -114,13 +119,15 @@ async def failing(fault: str) -> AsyncIterator[str]:
         ("malformed", 60, "(-32700: Failed to parse JSON response); look at"),
         ("wrong id", 2, "a reply to 999, which is no request that waits"),
         ("error 500", 60, "it refused (HTTP 500 Internal Server Error: out of memory); look at the log of the server"),
+        ("refuses silently", 60, "it refused (HTTP 403 Forbidden); ask whether you may use it"),
         ("floods", 60, "it sent more than 2,000 messages without being asked"),
         ("a web page", 60, "(-32600: Unexpected content type: text/html)"),
     ],
 )
 async def test_a_server_that_fails_in_a_call_over_http_gets_one_sentence_and_leaves_nothing(
-    fault: str, seconds: float, said: str, mode: str
+    fault: str, seconds: float, said: str, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(wiretap, "SAYS", 0.1)
     await asyncio.to_thread(int)  # the loop's thread pool and its pipe stay
     before = mine()
     async with (

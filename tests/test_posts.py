@@ -148,4 +148,34 @@ def test_the_rounds_keep_the_best_draft_and_cost_nothing_after_an_early_end() ->
         (True, False, 30),
         (True, False, 30),
     ]
+    assert [row["stopped"] for row in rows] == [False, False, True, True]
     assert [row["round"] for row in mend.worse(rows)] == [1]
+
+
+async def test_a_run_that_would_ask_the_same_again_has_a_row_for_each_round_all_the_same() -> None:
+    post, writer = mend.POSTS["market"], Writer("Come!", "Come!")
+    run = await mend.Reflective(writer, post.checks, rounds=3).run("Write.")
+    rows = mend.by_round(run, post)
+    assert (len(writer.asked), [row["round"] for row in rows]) == (2, [0, 1, 2, 3])
+    assert [row["stopped"] for row in rows] == [False, False, True, True]
+    assert {(row["met"], row["best met"], row["text"]) for row in rows} == {(1, 1, "Come!")}
+
+
+async def test_new_drafts_by_chance_are_made_although_two_are_the_same() -> None:
+    post, writer = mend.POSTS["market"], Writer("Come!", "Come!", "Come!", "Come to Eyre Square!")
+    run = await mend.new_drafts(writer, post).run("Write.")
+    assert (run.answer, writer.asked) == ("Come to Eyre Square!", ["Write."] * 4)
+    assert run.why == "The rounds are used up; the best draft meets 2 of 4 criteria."
+
+
+def test_a_judge_that_is_the_writer_itself_is_not_measured_twice() -> None:
+    def a_model(source: str, name: str, adapter: str | None = None) -> Any:
+        provenance = {"llmlab.adapter.sha256": adapter} if adapter else {}
+        return SimpleNamespace(source=source, name=name, provenance=provenance)
+
+    box, bare = a_model("embedded", "box", "abc"), a_model("embedded", "box", "none")
+    endpoint = a_model("endpoint", "large")
+    assert mend.judges_of(box, bare) == {"the same model": box, "adapter off": bare}
+    assert mend.judges_of(bare, bare) == {"the same model": bare}
+    assert mend.judges_of(endpoint, a_model("endpoint", "large")) == {"the same model": endpoint}
+    assert list(mend.judges_of(box, endpoint)) == ["the same model", "large"]

@@ -158,6 +158,13 @@ async def test_a_line_that_is_no_message_is_an_error_in_the_trace() -> None:
     assert junk.get("llmlab.message") == "Loading the model ..."
 
 
+async def test_a_key_is_hidden_though_the_line_is_cut_in_the_middle_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trace, "_secrets", {"open-sesame-open"})
+    line = (wiretap.JUNK - 8) * "x" + "open-sesame-open"
+    [junk, _] = await received(WireTap(Scripted(unparsable(line)), "demo"))
+    assert junk.get("llmlab.message").endswith("x[key]")
+
+
 async def test_a_server_that_floods_is_listened_to_no_longer() -> None:
     line = SessionMessage(JSONRPCNotification(jsonrpc="2.0", method="notifications/message", params={"level": "info"}))
     tap = WireTap(Scripted(*[line] * (wiretap.FLOOD + 500)), "demo")
@@ -195,6 +202,7 @@ def unparsable(line: str) -> Exception:
         ([], '{"jsonrpc": "2.0", "id": ', False),
         ([1], "Loading the model ...", False),
         ([1], '{"level": "info", ', False),  # a log
+        ([1], '{"jsonrpc": "1.0", "text": "' + 2000 * "x" + '"}', False),  # JSON, though no message
     ],
 )
 async def test_a_broken_message_fails_the_one_request_that_waits(asked: list[int], line: str, failed: bool) -> None:

@@ -17,6 +17,7 @@ from llmlab.shop import Shop, lay_out, query
 from llmlab.tools import Tool, tool
 from llmlab.trace import Budget
 
+COLUMNS = ("kind", "variant")  # by which `llmlab measure` tells the rows apart
 ORDERS = range(1003, 1160, 5)  # 32 of them
 NO_TOOL = [
     ("What is the opposite of cheap?", "expensive|dear|costly"),

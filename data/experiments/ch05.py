@@ -18,6 +18,8 @@ from llmlab.errors import ToolError
 from llmlab.measure import Measured, Row, cost_of, made_with
 from llmlab.model import Model
 
+COLUMNS = ("job",)  # by which `llmlab measure` tells the rows apart
+
 # The whole of each agent: what stands around the task. A task for SQL holds its tables, one for a tweet its text.
 PROMPTS = {
     "sql": "{task} Write the SQLite query.",

@@ -10,6 +10,7 @@ from llmlab.agents.chain_of_thought import answer_of
 from llmlab.measure import Measured, Row, Task, compare
 from llmlab.model import Model
 
+COLUMNS = ("steps", "variant")  # by which `llmlab measure` tells the rows apart
 DIRECT = "Give only the answer, as 'Answer:' and the number."
 STEPS = "Think step by step, then end with 'Answer:' and the number."
 LENGTHS = (1, 2, 3, 4, 5)

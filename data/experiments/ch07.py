@@ -24,6 +24,7 @@ from llmlab.tools import Tool, tool
 
 PRODUCTS = """green tea; oolong; black tea; chai; rooibos; mint tea; house blend; espresso beans; filter coffee;
 dark roast""".replace("\n", " ").split("; ")
+COLUMNS = ("fault", "variant")  # by which `llmlab measure` tells the rows apart
 GOAL = "Write a blog post about {} in two sections, with facts from the documents and the database, and check it at the end."
 WORDS = ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 SALES = "SELECT MAX(price), SUM(quantity), COUNT(DISTINCT order_id) FROM items WHERE product = ?"

@@ -19,6 +19,7 @@ from llmlab.agents.reflective import Draft, Verdict
 from llmlab.measure import Measured, Row, made_with
 from llmlab.shop import Shop, lay_out
 
+COLUMNS = ("part", "variant", "round", "criterion", "meets")  # by which `llmlab measure` tells the rows apart
 ROUNDS = 3
 TONE = "The tone is friendly and inviting."
 
@@ -177,9 +178,15 @@ class Anew:
         return await self.model.chat(self.asked[0], temperature=0.8 if tries else 0.0, seed=tries, **options)
 
 
+class Chances(Reflective):
+    """Its writer may write something new each time, whatever it is asked."""
+
+    repeats = False
+
+
 def new_drafts(model: Model, post: Post, rounds: int = ROUNDS) -> Reflective:
     """As many drafts as with advice, but without any; a program scores them, and the best one is the answer."""
-    return Reflective(Anew(model), post.checks, rounds=rounds)  # type: ignore[arg-type]  # all that is asked is `chat`
+    return Chances(Anew(model), post.checks, rounds=rounds)  # type: ignore[arg-type]  # all that is asked is `chat`
 
 
 def by_round(run: Run, post: Post, rounds: int = ROUNDS) -> list[Row]:
@@ -260,15 +267,22 @@ async def verdicts(
     return rows
 
 
+def judges_of(model: Model, other: Model) -> dict[str, Model]:
+    """The writer itself, and the other model by what it is; on an endpoint both are the same, so there is one judge."""
+    same = (model.source, model.name, model.provenance) == (other.source, other.name, other.provenance)
+    what = "adapter off" if other.provenance.get("llmlab.adapter.sha256") == "none" else other.name
+    return {"the same model": model} if same else {"the same model": model, what: other}
+
+
 async def full(model: Model, told: Callable[[Row], None] | None = None) -> Measured:
     """Twelve posts with each judge and without advice, for three rounds; 24 verdicts by each judge."""
-    other = await connect(adapter=None, label="judge")
-    agents = {
-        "judge: the same model": lambda post: Reflective(model, post.criteria, rounds=ROUNDS),
-        "judge: adapter off": lambda post: Reflective(model, post.criteria, judge=other, rounds=ROUNDS),
-        "no judge, checks only": lambda post: Reflective(model, post.checks, rounds=ROUNDS),
-        "no advice, new drafts": lambda post: new_drafts(model, post),
+    judges = judges_of(model, await connect(adapter=None, label="judge"))
+    agents: dict[str, Callable[[Post], Reflective]] = {
+        f"judge: {name}": lambda post, judge=judge: Reflective(model, post.criteria, judge=judge, rounds=ROUNDS)  # type: ignore[misc]
+        for name, judge in judges.items()
     }
+    agents["no judge, checks only"] = lambda post: Reflective(model, post.checks, rounds=ROUNDS)
+    agents["no advice, new drafts"] = lambda post: new_drafts(model, post)
     rows = [{"part": "rounds", **row} for row in await rounds_of(agents, POSTS, told)]
-    judged = await verdicts({"the same model": model, "adapter off": other}, JUDGED, told)
+    judged = await verdicts(judges, JUDGED, told)
     return Measured([*rows, *({"part": "judges", **row} for row in judged)], made_with(model))

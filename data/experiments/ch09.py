@@ -14,6 +14,7 @@ from llmlab.agents.chain_of_thought import answer_of
 from llmlab.measure import Measured, Row, Task, compare
 from llmlab.model import Model
 
+COLUMNS = ("kind", "size", "variant")  # by which `llmlab measure` tells the rows apart
 SIZES = {"totals": (2, 4, 8, 16, 32), "sorting": (4, 8, 16), "report": (2, 4, 8, 16)}
 EACH = 10
 WORDS = re.findall(
@@ -49,10 +50,9 @@ class Report(Sliced):
         """The documents stand apart by an empty line."""
         run.answer = await self.solve(run, run.task.split("\n\n"))
 
-    async def solve(self, run: Run, items: Sequence[str]) -> str:
-        """A line for each document: it cannot be given to the wrong one."""
-        found = await super().solve(run, items)
-        return f"{items[0].split(':')[0]}: {found}" if len(items) == 1 else found
+    async def small_one(self, items: Sequence[str]) -> str:
+        """A line for a document: what is found cannot be given to the wrong one."""
+        return f"{items[0].split(':')[0]}: {await super().small_one(items)}"
 
     async def combine(self, left: str, right: str) -> str:
         """The lines of both halves."""

@@ -6,6 +6,7 @@ A note is right when a program finds each fact in it, and no number that is not 
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import tempfile
 import time
@@ -24,6 +25,7 @@ from llmlab.trace import Budget
 
 POSTS = pieces("07")  # its facts, and its check of a text against them
 PRODUCTS: list[str] = POSTS.PRODUCTS
+COLUMNS = ("part", "variant", "work", "size")  # by which `llmlab measure` tells the rows apart
 TASK = "We need a note about {} for the website."
 GOALS = {
     "collector": "Find facts about the product in the documents.",
@@ -31,9 +33,10 @@ GOALS = {
     "writer": "Write two to four sentences. Use all these facts and no others:",
     "editor": "Compare the text of the writer with the facts.",
 }
-BUDGET = Budget(steps=12, tokens=6000)  # the same for the team and for one agent
+BUDGET = Budget(steps=16, tokens=6000)  # the same for the team and for one agent
 REVISE = "Revise the text by this advice: "
 REVISIONS = 2
+WORDS = 80  # more are too many for two to four sentences
 SIZES = range(1, 9)
 WAIT = 1.0  # seconds that a slow tool takes
 
@@ -55,21 +58,56 @@ def tools(shop: Shop) -> tuple[Tool, Tool]:
     return tool(search_documents), tool(ask_database)
 
 
+def desk_tools() -> tuple[Tool, Tool]:
+    """One tool for the writer, one for the editor. Their programs call them; no request to the model names them."""
+
+    async def count_words(text: str) -> int:
+        """Count the words of a text."""
+        return len(text.split())
+
+    async def compare_with_facts(text: str, facts: list[str]) -> list[str]:
+        """Say what is wrong with a text that should hold these facts and no other numbers, as advice."""
+        return list(POSTS.faults(text, facts))
+
+    return tool(count_words), tool(compare_with_facts)
+
+
+class Writer(Agent):
+    """Writes, counts the words with its tool, and has a text that is too long shortened once."""
+
+    name = "writer"
+
+    async def work(self, run: Run) -> None:
+        """Ask, count, perhaps shorten."""
+        run.answer = (await self.model.chat(run.task)).text
+        words = int((await self.tools[0].call({"text": run.answer})).text)
+        if words > WORDS:
+            advice = f"{REVISE}Shorten it to at most {WORDS} words."
+            run.answer = (await self.model.chat(f"{advice}\n\n{run.answer.strip()}")).text
+
+
 class Editor(Agent):
     """Compares the writer's text with the facts that it was sent, and has it revised until they agree, twice at most."""
 
     name = "editor"
 
     async def work(self, run: Run) -> None:
-        """Read the letters; advise and revise; the best text is the answer."""
+        """Read the letters; compare with its tool, advise and revise; the best text is the answer."""
         facts, text = facts_and_text(run.task)
-        run.answer = text
+        wrong, run.answer = await self.compare(text, facts), text
+        fewest = len(wrong)
         for _ in range(REVISIONS):
-            wrong = POSTS.faults(text, facts)
             if not wrong:
                 return
             text = (await self.model.chat(f"{REVISE}{wrong[0]}\n\n{text}")).text.strip()
-            run.answer = min(run.answer, text, key=lambda t: len(POSTS.faults(t, facts)))
+            wrong = await self.compare(text, facts)
+            if len(wrong) < fewest:
+                run.answer, fewest = text, len(wrong)
+
+    async def compare(self, text: str, facts: list[str]) -> list[str]:
+        """What the tool finds."""
+        found: list[str] = json.loads((await self.tools[0].call({"text": text, "facts": facts})).text)
+        return found
 
 
 def facts_and_text(letters: str) -> tuple[list[str], str]:
@@ -82,11 +120,12 @@ def facts_and_text(letters: str) -> tuple[list[str], str]:
 def members(model: Model, shop: Shop) -> list[Member]:
     """Four agents, each with its own goal, tools and memory."""
     documents, database = tools(shop)
+    counts, compares = desk_tools()
     return [
         Member("collector", GOALS["collector"], SingleStep(model, [documents])),
         Member("analyst", GOALS["analyst"], SingleStep(model, [database]), accept=priced),
-        Member("writer", GOALS["writer"], SingleStep(model), after=["collector", "analyst"]),
-        Member("editor", GOALS["editor"], Editor(model), after=["collector", "analyst", "writer"]),
+        Member("writer", GOALS["writer"], Writer(model, [counts]), after=["collector", "analyst"]),
+        Member("editor", GOALS["editor"], Editor(model, [compares]), after=["collector", "analyst", "writer"]),
     ]
 
 

@@ -32,6 +32,7 @@ from llmlab.tools import Tool
 from llmlab.trace import Budget
 
 LOOP, SINGLE, THOUGHT, HALVES, TEAM = (pieces(number) for number in ("04", "05", "06", "09", "10"))
+COLUMNS = ("variant",)  # by which `llmlab measure` tells the rows apart
 EACH = 5
 BUDGET = Budget(steps=14, tokens=4000)  # for each agent and task: a plan of six steps with tools, and the answer
 KINDS = ("fact", "look up", "problem", "sum", "short text", "note")

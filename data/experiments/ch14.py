@@ -36,6 +36,7 @@ from llmlab.trace import Budget, Trace
 SINGLE = pieces("05")
 prompt_of = pieces("04").prompt_of
 BUDGET = Budget(steps=8)  # for each agent and question
+COLUMNS = ("kind", "variant")  # by which `llmlab measure` tells the rows apart
 MOST = 4  # tools that are chosen by the question's words
 
 Take = Callable[[Any], Any]

@@ -43,6 +43,7 @@ from llmlab.servers._common import READS
 from llmlab.shop import Shop, lay_out, query
 from llmlab.tools import call_all
 
+COLUMNS = ("host", "kind")  # by which `llmlab measure` tells the rows apart
 LISTENS = 60  # seconds
 NOW = datetime(2026, 11, 21, 9)  # the shop's days end on the evening before
 TURNS = 5  # decisions of a model in one attack

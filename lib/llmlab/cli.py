@@ -41,7 +41,9 @@ def main(argv: list[str] | None = None) -> int:
     full.add_argument("chapters", nargs="*", help="their numbers, such as 06 (else all that have one)")
     full.add_argument("--without-adapter", action="store_true", help="on the model in the box as it was published")
 
-    commands.add_parser("refresh", help="make anew all that a model made: experiments, recordings, kept outputs; hours")
+    makes = "make anew what the connected model made: experiments, recordings, kept outputs; hours"
+    others = "the comparison with other frameworks (tests/benchmark_frameworks.py), nor the adapter and its gate (lib/tuning)"
+    commands.add_parser("refresh", help=makes, description=f"{makes.capitalize()}. It does not make {others}.")
 
     measured = commands.add_parser("eval", help="run the held-out set on the connected model")
     measured.add_argument("--skills", nargs="*", default=[], help="only these (else all)")
@@ -146,8 +148,9 @@ async def _measure(chapters: list[str], without_adapter: bool) -> int:
                 print(f"\r{made} runs made", end="", flush=True)
 
         result = await measure.experiment(chapter, model, tell)
-        file = result.save(chapter)
-        print(f"\n{result.table('variant')}\nEvery run stands in {file.relative_to(settings.ROOT)}.", flush=True)
+        columns = measure.columns(chapter)
+        file = result.save(chapter, columns=columns)
+        print(f"\n{result.table(*columns)}\nEvery run stands in {file.relative_to(settings.ROOT)}.", flush=True)
     return 0
 
 

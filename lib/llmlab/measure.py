@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, median
 from types import ModuleType
 from typing import Any
 
@@ -56,13 +56,30 @@ class Measured:
             groups.setdefault(tuple(row.get(c) for c in columns), []).append(row)
         return groups
 
-    def table(self, *columns: str, means: Sequence[str] = ("calls", "tokens", "seconds")) -> View:
-        """Counts with 95 % intervals for each group, and the means of some columns."""
-        rows = [
-            [*group, share(sum(r["right"] for r in same), len(same)), *(_mean(same, m) for m in means)]
-            for group, same in self.by(*columns).items()
-        ]
-        return table_of([*columns, "right (95 %)", *(f"{m} each" for m in means)], rows, self.label)
+    def table(
+        self,
+        *columns: str,
+        means: Sequence[str] = ("calls", "tokens", "seconds"),
+        medians: Sequence[str] = (),
+    ) -> View:
+        """Counts with 95 % intervals for each group, the means of some columns, and the medians of others."""
+        rows = []
+        for group, same in self.by(*columns).items():
+            averages = [*(_average(same, m, fmean) for m in means), *(_average(same, m, median) for m in medians)]
+            names = ["" if value is None else value for value in group]  # rows of another part lack a column
+            rows.append([*names, share(sum(r["right"] for r in same), len(same)), *averages])
+        head = [*columns, "right (95 %)", *(f"{m} each" for m in means), *(f"{m}, median" for m in medians)]
+        return table_of(head, rows, self.label)
+
+    def counts(self, *columns: str) -> list[dict[str, Any]]:
+        """The same as data: for each group how many are right, of how many, and the 95 % interval of the rate."""
+        counts = []
+        for group, same in self.by(*columns).items():
+            right = sum(row["right"] for row in same)
+            low, high = interval(right, len(same))
+            about = dict(zip(columns, group, strict=True))
+            counts.append({**about, "right": right, "of": len(same), "interval": [round(low, 3), round(high, 3)]})
+        return counts
 
     def rate(self, **wanted: Any) -> tuple[int, int]:
         """Right answers and tries among the rows with these values."""
@@ -80,8 +97,9 @@ class Measured:
         parts = [self.about.get("model"), f"adapter {adapter}" if adapter else "", self.about.get("date")]
         return ", ".join(str(p) for p in [*parts, self.about.get("machine")] if p)
 
-    def save(self, chapter: str, folder: Path | None = None) -> Path:
-        """Keep it as JSON in data/measured, one file for a chapter and model."""
+    def save(self, chapter: str, folder: Path | None = None, columns: Sequence[str] = ("variant",)) -> Path:
+        """Keep it as JSON in data/measured, one file for a chapter and model: what it was made with, the counts by these
+        columns, and every row."""
         folder = folder or MEASURED
         folder.mkdir(parents=True, exist_ok=True)
         name = re.sub(r"[^A-Za-z0-9.]+", "-", str(self.about.get("model", "model"))).strip("-")
@@ -90,7 +108,9 @@ class Measured:
         file = folder / f"{chapter}-{name}.json"
         lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in self.rows)
         about = json.dumps(self.about, ensure_ascii=False)
-        file.write_text(f'{{"about": {about},\n"rows": [\n{lines}\n]}}\n', encoding="utf-8")
+        table = ",\n".join(json.dumps(group, ensure_ascii=False) for group in self.counts(*columns))
+        text = f'{{"about": {about},\n"table": [\n{table}\n],\n"rows": [\n{lines}\n]}}\n'
+        file.write_text(text, encoding="utf-8")
         return file
 
     @classmethod
@@ -182,6 +202,12 @@ def pieces(chapter: str) -> ModuleType:
     return module
 
 
+def columns(chapter: str) -> Sequence[str]:
+    """The columns by which the rows of a chapter are told apart: COLUMNS of its experiment, else the variants."""
+    named: Sequence[str] = getattr(pieces(chapter), "COLUMNS", ("variant",))
+    return named
+
+
 def chapters() -> list[str]:
     """The chapters that have a full experiment."""
     found = sorted(file.stem.removeprefix("ch") for file in EXPERIMENTS.glob("ch*.py"))
@@ -194,8 +220,8 @@ async def experiment(chapter: str, model: Model, told: Callable[[Row], None] | N
     return measured
 
 
-def _mean(rows: Sequence[Row], column: str) -> float | str:
+def _average(rows: Sequence[Row], column: str, of: Callable[[list[float]], float]) -> float | str:
     values = [row[column] for row in rows if row.get(column) is not None]
     if not values:
         return ""
-    return f"{fmean(values):.1f} s" if column == "seconds" else round(fmean(values), 1)
+    return f"{of(values):.1f} s" if column == "seconds" else round(of(values), 1)

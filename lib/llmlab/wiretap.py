@@ -38,6 +38,8 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 _STAND_IN = "Server returned an error response"  # the SDK's words for an HTTP error that is no message
+SAYS = 5.0  # seconds in which a server may say why it refuses
+JUNK = 1_000  # characters that are kept of a line that is no message
 SHORT = 300  # characters that are told of what a server says
 
 
@@ -96,11 +98,12 @@ class WireTap:
             context = self._place(message)
             context.run(self._record, "received", item, context)
             return item
-        junk = _junk(item)
+        line = _line(item)
+        junk = trace.redact(line)[:JUNK]  # in this order: half a key would not be found
         self.stray = f"a line that is no message: {junk}"
-        attributes = {"llmlab.message": trace.redact(junk)}
+        attributes = {"llmlab.message": junk}
         self._last.run(self.note, "no message", "received", "junk", attributes, error=self.stray)
-        return self._broken(junk) or item
+        return self._broken(line) or item
 
     def ended(self) -> None:
         """Record that the server closed the connection, which no message of the protocol says."""
@@ -143,11 +146,12 @@ class WireTap:
                 said = await got.aread()  # for the SDK, which looks for a message in it
             else:
                 async with contextlib.aclosing(aiter(got.aiter_bytes())) as pieces:  # type: ignore[type-var]
-                    said = await anext(pieces, b"")
-        text = " ".join(said[: 4 * SHORT].decode(errors="replace").split())[:SHORT]
+                    with anyio.move_on_after(SAYS):
+                        said = await anext(pieces, b"")
+        text = " ".join(trace.redact(said.decode(errors="replace")).split())[:SHORT]
         status = f"{got.status_code} {got.reason_phrase}".strip()
         told = f": {text}" if text and not text.startswith("<") else ""  # no web page
-        self._refused[str(number)] = got.status_code, trace.redact(f"HTTP {status}{told}")
+        self._refused[str(number)] = got.status_code, f"HTTP {trace.redact(status)}{told}"
 
     def _broken(self, line: str) -> SessionMessage | None:
         """The error for the request that a broken message was to answer, if just one waits."""
@@ -155,7 +159,7 @@ class WireTap:
         if len(waiting) != 1 or not line.startswith('{"jsonrpc"') or _json(line) is not None:
             return None
         asked = self._asked.pop(waiting[0])
-        error = ErrorData(code=PARSE_ERROR, message=f"a line that is no JSON: {trace.redact(line[:SHORT])}")
+        error = ErrorData(code=PARSE_ERROR, message=f"a line that is no JSON: {trace.redact(line)[:SHORT]}")
         return SessionMessage(JSONRPCError(jsonrpc="2.0", id=asked.number, error=error))
 
     def _place(self, message: Any) -> contextvars.Context:
@@ -297,7 +301,7 @@ def _at(data: Any, *path: str) -> Any:
     return data
 
 
-def _junk(error: Exception) -> str:
+def _line(error: Exception) -> str:
     """The line that could not be read as a message: pydantic keeps it."""
     kept = error.errors(include_url=False)[0]["input"] if isinstance(error, ValidationError) else error
-    return str(kept)[:1000]
+    return str(kept)

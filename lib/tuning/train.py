@@ -87,6 +87,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--batch-tokens", type=int, default=2048)
     parser.add_argument("--longest", type=int, default=800)
+    parser.add_argument("--steps", type=int, help="end after so many steps; without it, when the data are used up")
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
 
@@ -116,7 +117,7 @@ def main() -> None:
 
     lines = args.data.read_text(encoding="utf-8").splitlines()
     data = [encode(tokenizer, json.loads(line), args.longest) for line in lines]
-    order = batches(data, args.batch_tokens, args.seed)
+    order = batches(data, args.batch_tokens, args.seed)[: args.steps]
     print(
         f"{len(data)} items, {sum(len(ids) for ids, _ in data):,} tokens, {len(order)} steps, {kind} on {device}",
         flush=True,

@@ -126,6 +126,22 @@ async def test_a_tool_that_always_fails_ends_the_run_with_the_finished_parts_kep
     assert len(run.trace.of("tool")) == 1 + 3 * 2
 
 
+async def test_all_that_the_model_reads_is_a_prompt_that_can_be_changed() -> None:
+    prompts = {"plan again": "{ask} Not so: {wrong}.", "act again": "{ask} Mind: {error}."}
+    script = Script('{"steps": []}', plan(("look", "Look.", [])), "No.", OSLO, "A post.")
+    run = await PlanAndAct(script.model, [look], prompts=prompts).run("A post.")
+    assert run.ok
+    assert script.said[1] == f"{script.said[0]} Not so: it has no steps."
+    assert script.said[3] == "Look. Mind: the model did not call look."
+
+
+async def test_what_went_wrong_is_told_in_the_next_request() -> None:
+    script = Script('{"steps": []}', plan(("look", "Look.", [])), "No.", OSLO, "A post.")
+    await PlanAndAct(script.model, [look]).run("A post.")
+    assert script.said[1] == f'{script.said[0]}\nThis plan is wrong, it has no steps: {{"steps": []}}'
+    assert script.said[3] == "Look.\n(the model did not call look)"
+
+
 @pytest.mark.parametrize("answer", ["I would rather not.", acts(("fly", {}))])
 async def test_a_model_that_does_not_call_the_tool_of_its_step_fails_that_step(answer: Any) -> None:
     script = Script(plan(("look", "Look.", [])), answer, answer, plan(("look", "Look.", [])), OSLO, "A post.")

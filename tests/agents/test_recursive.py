@@ -47,6 +47,23 @@ async def test_a_list_of_any_size_is_solved_by_small_ones(size: int, calls: int)
     assert (run.stopped, run.answer, len(script.asked)) == ("done", str(sum(range(size))), calls)
 
 
+@pytest.mark.parametrize(("steps", "answer", "sizes"), [(1, None, []), (3, "1", [2, 2]), (4, "6", [2, 2, 4])])
+async def test_when_the_budget_ends_the_largest_finished_part_is_the_answer(
+    steps: int, answer: str | None, sizes: list[int]
+) -> None:
+    run = await Recursive(Script(adds).model, budget=Budget(steps=steps)).run("0, 1, 2, 3")
+    assert (run.stopped, run.answer) == ("done" if steps == 4 else "steps", answer)
+    assert [len(part.items) for part in run.notes.get("parts", [])] == sizes
+
+
+async def test_a_larger_part_is_a_better_answer_than_the_part_that_came_last() -> None:
+    run = await Recursive(Script(adds).model, budget=Budget(steps=9)).run(str(list(range(8))))
+    parts = {tuple(map(int, part.items)): part.result for part in run.notes["parts"]}
+    assert parts == {items: str(sum(items)) for items in parts}
+    assert run.stopped == "steps"
+    assert (run.answer, max(map(len, parts))) == ("6", 4)
+
+
 async def test_the_tree_of_the_parts_stands_in_the_trace() -> None:
     run = await Recursive(Script(adds).model).run("1, 2, 3, 4, 5")
     spans = {step.id: (step.name, step.parent) for step in run.trace.of("span")}

@@ -7,6 +7,8 @@ from scripted import Script
 
 from llmlab import Budget
 from llmlab.agents import Criterion, Reflective
+from llmlab.errors import LabError
+from stub import reply
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
 
@@ -39,14 +41,57 @@ async def test_a_revision_that_is_worse_does_not_replace_the_better_draft() -> N
     script = Script("a", "x", "y")
     run = await Reflective(script.model, [has("a"), has("b")], rounds=2).run("Write.")
     assert (run.stopped, run.answer) == ("done", "a")
+    assert run.why == "The rounds are used up; the best draft meets 1 of 2 criteria."
     assert [(draft.text, draft.met) for draft in run.notes["drafts"]] == [("a", 1), ("x", 0), ("y", 0)]
 
 
 @pytest.mark.parametrize("rounds", [0, 1, 3])
 async def test_it_revises_no_more_often_than_allowed(rounds: int) -> None:
-    script = Script("x")
+    script = Script("x", "y", "z", "u", "v")
     run = await Reflective(script.model, [has("a")], rounds=rounds).run("Write.")
     assert (run.stopped, run.answer, len(script.asked)) == ("done", "x", 1 + rounds)
+    assert run.why == "The rounds are used up; the best draft meets 0 of 1 criteria."
+
+
+async def test_a_number_of_rounds_below_nought_is_refused() -> None:
+    with pytest.raises(LabError, match="but got -1"):
+        Reflective(Script("x").model, [], rounds=-1)
+
+
+SAME = "Another round would ask the same again and get the same; the best draft meets 0 of 1 criteria."
+
+
+@pytest.mark.parametrize(("texts", "calls"), [("x", 2), ("xyx", 3), ("xyyz", 3)])
+async def test_a_request_that_was_made_before_is_not_paid_again(texts: str, calls: int) -> None:
+    script = Script(*texts)
+    run = await Reflective(script.model, [has("a")], rounds=7).run("Write.")
+    assert (run.stopped, run.why, len(script.asked), len(set(script.said))) == ("done", SAME, calls, calls)
+
+
+async def test_the_same_draft_with_other_advice_is_another_request() -> None:
+    advice = iter("bcde")
+    script = Script("x", "x", "x", "good")
+    picky = Criterion("It is good.", lambda text: "" if text == "good" else next(advice))
+    run = await Reflective(script.model, [picky]).run("Write.")
+    assert (run.answer, run.why, len(script.asked)) == ("good", "", 4)
+
+
+async def test_a_variant_that_is_content_early_says_so() -> None:
+    class Once(Reflective):
+        def done(self, drafts: object) -> bool:
+            return True
+
+    run = await Once(Script("x").model, [has("a"), has("x")]).run("Write.")
+    assert (run.ok, run.why) == (True, "No further round was wanted; the best draft meets 1 of 2 criteria.")
+
+
+async def test_a_reply_that_was_cut_off_is_said_too() -> None:
+    cut = reply("x")
+    cut["choices"][0]["finish_reason"] = "length"
+    run = await Reflective(Script(cut).model, [has("a")], rounds=0).run("Write.")
+    assert run.why == (
+        "The rounds are used up; the best draft meets 0 of 1 criteria. Its last reply was cut off at max_tokens."
+    )
 
 
 async def test_a_criterion_in_words_is_judged_by_the_judge() -> None:

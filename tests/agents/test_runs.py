@@ -14,7 +14,8 @@ async def test_a_run_shows_its_answer_then_how_it_ended_then_its_cost() -> None:
     script = Script(acts(("look", {"city": "Oslo"})), "It rains.", price_in=1.0, price_out=1.0)
     run = await ToolLoop(script.model, [look]).run("Weather?")
     shown = run._repr_mimebundle_()
-    answer, ended, cost = shown["text/plain"].splitlines()
+    answer, ended, cost, *calls = shown["text/plain"].splitlines()
+    assert "\n".join(calls) == str(run.tree()), "who cannot unfold it reads the calls too"
     assert (answer, ended) == ("It rains.", "tool loop, done")
     assert cost.startswith("2 model calls, 1 tool calls, 20 tokens in (8 cached), 10 out, ")
     assert cost.endswith(", 0.000030 in money")
@@ -25,7 +26,7 @@ async def test_a_run_shows_its_answer_then_how_it_ended_then_its_cost() -> None:
 
 async def test_a_run_that_was_stopped_says_why() -> None:
     run = await SingleStep(Script("never").model, budget=Budget(steps=0)).run("Say it.")
-    first, second, _ = run._repr_mimebundle_()["text/plain"].splitlines()
+    first, second, *_ = run._repr_mimebundle_()["text/plain"].splitlines()
     assert first == "(no answer)"
     assert second.startswith("single step, stopped: steps. The budget allows 0 model and tool steps")
 

@@ -55,6 +55,27 @@ async def test_members_work_in_the_order_of_their_letters_and_the_last_one_answe
     }
 
 
+async def test_what_a_member_reads_is_made_of_prompts_that_can_be_changed() -> None:
+    editor = Says("book", "a good book")
+    prompts = {"from a colleague": "\n<{sender}>{text}</{sender}>", "again": "{task}\nNot yet: {wrong}"}
+    accept = lambda text: "" if "good" in text else "make it good"  # noqa: E731
+    members = [member("writer"), member("editor", editor, PERSON, "writer", accept=accept)]
+    run = await Team(members, prompts=prompts).run("A book.")
+    letters = "editor's goal.\nA book.\n<writer>writer's part</writer>"
+    assert (run.answer, editor.asked) == ("a good book", [f"{letters}\nNot yet:", f"{letters}\nNot yet: make it good"])
+
+
+async def test_a_member_without_letters_to_read_gets_its_goal_alone() -> None:
+    class Deaf(Team):
+        async def answer(self, member: Member, task: str, read: Any) -> Any:
+            return await super().answer(member, task, [])
+
+    writer = Says("text", "good text")
+    accept = lambda text: "" if "good" in text else "make it good"  # noqa: E731
+    await Deaf([member("writer", writer, accept=accept)]).run("A book.")
+    assert writer.asked == ["writer's goal.", "writer's goal.\nmake it good"]
+
+
 async def test_letters_are_read_in_the_order_of_after_whichever_comes_first() -> None:
     hold = asyncio.Event()
 

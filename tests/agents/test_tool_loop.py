@@ -79,6 +79,16 @@ async def test_many_calls_in_one_reply_do_not_go_over_the_budget() -> None:
     assert (run.stopped, len(run.trace.of("model")), len(run.trace.of("tool"))) == ("steps", 1, 9)
 
 
+async def test_a_run_that_is_stopped_before_anything_was_said_keeps_what_was_found_last() -> None:
+    run = await ToolLoop(Script(looking(1)).model, [look], budget=Budget(steps=5)).run("Look everywhere.")
+    assert (run.stopped, run.answer) == ("steps", "Rain in City 1.")
+
+
+async def test_a_model_that_ends_without_a_word_has_not_answered() -> None:
+    run = await ToolLoop(Script(acts(("look", {"city": "Oslo"})), reply("")).model, [look]).run("Weather?")
+    assert (run.stopped, run.answer) == ("done", None)
+
+
 async def test_an_empty_reply_keeps_what_was_said_before() -> None:
     script = Script(acts(("look", {"city": "Oslo"}), text="It rains, I think."), reply(""))
     assert (await ToolLoop(script.model, [look]).run("Weather?")).answer == "It rains, I think."

@@ -27,8 +27,8 @@ class Run:
     """One task done by an agent, or as far as it came.
 
     `stopped` is done, the limit that ended it (steps, tokens, seconds, money, depth, repetition), error or interrupted;
-    `why` says it in a sentence, and `answer` is then the best so far. `notes` is what the agent itself kept: its plan,
-    its drafts, its votes.
+    `why` says it in a sentence, and `answer` is then the best so far. A run that is done says in `why` what it lacks, if
+    anything. `notes` is what the agent itself kept: its plan, its drafts, its votes.
     """
 
     agent: str
@@ -77,6 +77,7 @@ class Agent:
     name = "agent"
     prompts: dict[str, str] = {}
     budget = Budget()
+    last: Run | None = None  # the run that began last: after an interrupt or a bug, all that it did stands here
 
     def __init__(
         self,
@@ -99,6 +100,7 @@ class Agent:
         finished step is on disk before the next begins; run again with the same file, it goes on from there.
         """
         run, saving = Run(self.name, task, Trace(self.name)), contextlib.ExitStack()
+        self.last = run
         try:
             if not isinstance(task, str) or not task.strip():
                 raise LabError(f"An agent takes a task in words, but got {task!r}; say what it has to do.")
@@ -120,15 +122,22 @@ class Agent:
             run.stopped = "done"
             last = next((s for s in reversed(run.calls().of("model"))), None)
             if last is not None and last.get("gen_ai.response.finish_reasons") == ["length"]:
-                run.why = "Its last reply was cut off at max_tokens."
+                run.why = f"{run.why} Its last reply was cut off at max_tokens.".strip()
         except BudgetExceeded as limit:
             run.stopped, run.why = limit.limit, str(limit)
         except LabError as error:
             run.stopped, run.why = "error", str(error)
         except (asyncio.CancelledError, KeyboardInterrupt) as stopped:
             run.stopped = "interrupted"
-            said = "Interrupted: the run was stopped. With save=… it goes on where it was; without, it begins anew."
+            run.why = "The run was stopped from outside."
+            said = (
+                "Interrupted: the run was stopped; what it did until then is in the agent's `last`. With save=… it goes on "
+                "where it was; without, it begins anew."
+            )
             stopped._render_traceback_ = lambda: [said]  # type: ignore[union-attr]  # IPython shows it, not the stack
+            raise
+        except Exception as bug:  # in the agent's own code: the reader has to see its place
+            run.stopped, run.why = "error", trace.redact(f"{type(bug).__name__}: {bug}")
             raise
         finally:
             saving.close()

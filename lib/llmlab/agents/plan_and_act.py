@@ -37,6 +37,8 @@ class PlanAndAct(Agent):
         'Plan the rest as JSON: {"steps": [{"tool": "...", "task": "...", "needs": [...]}]}, where needs holds the '
         "numbers of steps of the new plan.",
         "answer": "{results}\n{task}",
+        "plan again": "{ask}\nThis plan is wrong, {wrong}: {plan}",
+        "act again": "{ask}\n({error})",
     }
 
     async def work(self, run: Run) -> None:
@@ -83,7 +85,7 @@ class PlanAndAct(Agent):
             if not wrong:
                 run.notes.setdefault("plans", []).append(steps)
                 return steps
-            ask = f"{ask}\nThis plan is wrong, {wrong}: {reply.text}"
+            ask = self.prompt("plan again", ask=ask, wrong=wrong, plan=reply.text)
         raise LabError(
             f"A plan uses the tools {', '.join(names)} and only earlier steps, but {wrong}; reword the task."
         )
@@ -93,11 +95,11 @@ class PlanAndAct(Agent):
         results = run.notes["results"]
         tool: Tool = next(tool for tool in self.tools if tool.name == step.tool)
         known = "".join(f"{results[n]}\n" for n in step.needs if n in results)
-        error = ""
+        ask, error = self.prompt("act", task=step.task, results=known), ""
         with run.trace.span(f"step {number}: {step.tool}", task=step.task):
             for _ in range(TRIES):
-                ask = self.prompt("act", task=step.task, results=known) + (f"\n({error})" if error else "")
-                reply = await self.model.chat(ask, tools=[tool])
+                again = self.prompt("act again", ask=ask, error=error)
+                reply = await self.model.chat(again if error else ask, tools=[tool])
                 call = next((call for call in reply.tool_calls if call.name == tool.name), None)
                 if call is None:
                     error = f"the model did not call {tool.name}"

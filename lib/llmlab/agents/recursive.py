@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
@@ -22,6 +23,14 @@ class Halves(BaseModel, extra="forbid"):
 
     left: list[int | str]
     right: list[int | str]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some of the items, and what came of them."""
+
+    items: list[str]
+    result: str
 
 
 class Recursive(Agent):
@@ -46,13 +55,22 @@ class Recursive(Agent):
         run.answer = await self.solve(run, items_of(run.task))
 
     async def solve(self, run: Run, items: Sequence[str]) -> str:
-        """The result for some items: asked for at once if they are few, else from two halves."""
+        """The result for some items: asked for at once if they are few, else from two halves. Each is kept: if the run is
+        stopped, that of the most items is the answer."""
         with run.trace.span(f"solve {len(items)}"):
             if len(items) <= self.small:
-                return (await self.model.chat(self.prompt("solve", items=", ".join(items)))).text.strip()
-            left, right = await self.split(run, items)
-            a, b = await together(self.solve(run, left), self.solve(run, right))
-            return await self.combine(a, b)
+                result = await self.small_one(items)
+            else:
+                left, right = await self.split(run, items)
+                result = await self.combine(*await together(self.solve(run, left), self.solve(run, right)))
+        parts: list[Part] = run.notes.setdefault("parts", [])
+        parts.append(Part(list(items), result))
+        run.answer = max(parts, key=lambda part: len(part.items)).result
+        return result
+
+    async def small_one(self, items: Sequence[str]) -> str:
+        """The result for few items."""
+        return (await self.model.chat(self.prompt("solve", items=", ".join(items)))).text.strip()
 
     async def combine(self, left: str, right: str) -> str:
         """One result from the results of both halves."""

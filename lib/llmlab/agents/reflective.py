@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from llmlab.agents.base import Agent, Run
-from llmlab.errors import ModelError
+from llmlab.errors import LabError, ModelError
 from llmlab.model import Model
 from llmlab.trace import current
 
@@ -42,9 +42,14 @@ class Draft:
 
 
 class Reflective(Agent):
-    """Writes, judges, revises, for at most `rounds` revisions; the best draft is the answer, not the last."""
+    """Writes, judges, revises, for at most `rounds` revisions; the best draft is the answer, not the last.
+
+    It stops early when nothing is left to advise, and when it would ask for the same revision again: the reply would be
+    the same. What the best draft lacks then, the run's `why` says.
+    """
 
     name = "reflective"
+    repeats = True  # whether the same request gets the same reply, as it does at temperature 0
     prompts = {
         "draft": "{task}",
         "judge": "Text: {text}\nCriterion: {criterion}\nVerdict as JSON (meets, score, advice).",
@@ -61,21 +66,32 @@ class Reflective(Agent):
         **options: Any,
     ):
         super().__init__(model, **options)
+        if rounds < 0:
+            raise LabError(f"A text may be revised 0 times or more, but got {rounds}; give the number of revisions.")
         self.criteria, self.judge, self.rounds = list(criteria), judge or model, rounds
 
     async def work(self, run: Run) -> None:
         """Draft, then judge and revise, round by round."""
         drafts: list[Draft] = run.notes.setdefault("drafts", [])
-        ask = self.prompt("draft", task=run.task)
+        asked = [self.prompt("draft", task=run.task)]
+        why = "The rounds are used up"
         for round in range(self.rounds + 1):
             with run.trace.span(f"round {round}"):
-                text = (await self.model.chat(ask)).text
+                text = (await self.model.chat(asked[-1])).text
                 run.answer = run.answer or text
                 drafts.append(await self.score(text))
-            run.answer = max(drafts, key=lambda d: d.met).text
+            best = max(drafts, key=lambda d: d.met)
+            run.answer = best.text
             if self.done(drafts):
-                return
+                why = "No further round was wanted"
+                break
             ask = self.prompt("revise", advice=drafts[-1].advice, text=text)
+            if ask in asked and self.repeats and round < self.rounds:
+                why = "Another round would ask the same again and get the same"
+                break
+            asked.append(ask)
+        if best.met < len(self.criteria):
+            run.why = f"{why}; the best draft meets {best.met} of {len(self.criteria)} criteria."
 
     def done(self, drafts: Sequence[Draft]) -> bool:
         """Whether to stop before the rounds are used up: nothing is left to advise."""

@@ -52,20 +52,28 @@ class Team(Agent):
 
     name = "team"
     budget = Budget(steps=100, tokens=200_000)
+    prompts = {
+        "task": "{goal}{letters}",
+        "from you": "\n{text}",
+        "from a colleague": "\n{sender}: {text}",
+        "again": "{task}\n{wrong}",
+    }
 
-    def __init__(self, members: Sequence[Member], *, budget: Budget | None = None):
+    def __init__(
+        self, members: Sequence[Member], *, prompts: dict[str, str] | None = None, budget: Budget | None = None
+    ):
         self.members = {member.name: member for member in members}
         if not members or len(self.members) < len(members) or PERSON in self.members:
             names = ", ".join(member.name for member in members) or "none"
             raise LabError(
                 f"A team has members, each with a name of its own, none {PERSON!r}, but got {names}; rename."
             )
-        super().__init__(members[0].agent.model, budget=budget)
+        super().__init__(members[0].agent.model, prompts=prompts, budget=budget)
         waited_for = {name for member in members for name in member.after} - {PERSON}
         if unknown := waited_for - set(self.members):
             raise LabError(f"`after` names members of the team, but {', '.join(sorted(unknown))} is none; add it.")
         try:
-            *_, self.last = TopologicalSorter({m.name: {*m.after} - {PERSON} for m in members}).static_order()
+            *_, self.ends_with = TopologicalSorter({m.name: {*m.after} - {PERSON} for m in members}).static_order()
         except CycleError as error:
             names = ", ".join(error.args[1])
             raise LabError(
@@ -111,7 +119,7 @@ class Team(Agent):
         tasks = {name: asyncio.create_task(live(member), name=name) for name, member in self.members.items()}
         waiting = set(tasks.values())
         try:
-            while not tasks[self.last].done():
+            while not tasks[self.ends_with].done():
                 done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     task.result()  # raises what no member can answer for: the saved run could not be written, say
@@ -132,12 +140,14 @@ class Team(Agent):
         self, member: Member, task: str, read: Sequence[Letter]
     ) -> tuple[Literal["result", "failure"], str]:
         """What a member makes of its letters. One that crashes, or answers nonsense twice, fails, and the others go on."""
-        said = [letter.text if letter.kind == "task" else f"{letter.sender}: {letter.text}" for letter in read]
-        ask = "\n".join([member.goal, *said])
-        wrong = ""
+        said = ""
+        for letter in read:
+            form = "from you" if letter.kind == "task" else "from a colleague"
+            said += self.prompt(form, sender=letter.sender, text=letter.text)
+        ask, wrong = self.prompt("task", goal=member.goal, letters=said), ""
         for _ in range(2):
             try:
-                done = await member.agent.run(f"{ask}\n{wrong}".strip())
+                done = await member.agent.run(self.prompt("again", task=ask, wrong=wrong).strip())
                 if not done.ok:
                     return "failure", f"{member.name} stopped: {done.why}"
                 wrong = member.accept(str(done)) if member.accept else ""

@@ -19,11 +19,15 @@ class ToolLoop(Agent):
         if self.prompts["system"]:
             seen.append({"role": "system", "content": self.prompts["system"]})
         seen.append({"role": "user", "content": self.prompt("task", task=run.task)})
-        loop = Repetition()
+        loop, said = Repetition(), None
         while True:
             decided = await self.model.chat(seen, tools=self.tools or None)
-            run.answer = decided.text or run.answer
+            said = decided.text or said
             if not decided.tool_calls:
+                run.answer = said
                 return
+            run.answer = said or run.answer
             loop.check(", ".join(f"{call.name}({call.arguments})" for call in decided.tool_calls))
-            seen += [decided.message, *await call_all(decided.tool_calls, self.tools)]
+            results = await call_all(decided.tool_calls, self.tools)
+            run.answer = said or results[-1]["content"]  # as long as nothing is said, what was found is the best so far
+            seen += [decided.message, *results]

@@ -25,7 +25,7 @@ def card(run: Run) -> View:
         f"<div style='white-space:pre-wrap'>{escape(answer, quote=False)}</div><div style='{QUIET}'>{quiet}</div>"
         f"<details><summary style='{QUIET}'>its calls</summary>{calls.html}</details>"
     )
-    return View(html, f"{answer}\n{cost}")
+    return View(html, f"{answer}\n{cost}\n{calls.text}")
 
 
 def letters(trace: Trace) -> Mermaid:

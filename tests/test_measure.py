@@ -1,0 +1,144 @@
+"""Measurements: tables, what is kept of them, and which of the kept ones a chapter goes on with."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import llmlab
+from llmlab import cli, measure, settings
+from llmlab.errors import LabError
+from llmlab.measure import Measured
+
+ROWS = [
+    {"variant": "a", "size": 2, "right": True, "ms": 1.0, "seconds": 3.0},
+    {"variant": "a", "size": 2, "right": False, "ms": 2.0, "seconds": 1.0},
+    {"variant": "a", "size": 4, "right": False, "ms": 90.0, "seconds": 2.0},
+    {"variant": "b", "right": True},
+]
+
+
+def test_a_table_has_means_of_some_columns_and_medians_of_others() -> None:
+    lines = Measured(ROWS).table("variant", means=("ms",), medians=("ms", "seconds")).text.splitlines()
+    assert [" ".join(line.split()) for line in lines] == [
+        "variant right (95 %) ms each ms, median seconds, median",
+        "a 1/3 (6–79 %) 31.0 2.0 2.0 s",
+        "b 1/1 (21–100 %)",
+    ]
+
+
+def test_rows_that_lack_a_column_are_a_group_without_a_name() -> None:
+    text = Measured(ROWS).table("size", means=()).text
+    assert "None" not in text
+    assert text.splitlines()[-1].split() == ["1/1", "(21–100", "%)"]
+
+
+def test_counts_say_the_same_as_the_table() -> None:
+    assert Measured(ROWS).counts("variant", "size") == [
+        {"variant": "a", "size": 2, "right": 1, "of": 2, "interval": [0.095, 0.905]},
+        {"variant": "a", "size": 4, "right": 0, "of": 1, "interval": [0.0, 0.793]},
+        {"variant": "b", "size": None, "right": 1, "of": 1, "interval": [0.207, 1.0]},
+    ]
+
+
+def test_what_is_saved_has_the_counts_beside_the_rows_and_is_read_back(tmp_path: Path) -> None:
+    file = Measured(ROWS, {"model": "A model/1"}).save("98", tmp_path, columns=("size",))
+    assert file.name == "98-A-model-1.json"
+    data = json.loads(file.read_text(encoding="utf-8"))
+    assert list(data) == ["about", "table", "rows"]
+    assert [(group["size"], group["right"], group["of"]) for group in data["table"]] == [
+        (2, 1, 2),
+        (4, 0, 1),
+        (None, 1, 1),
+    ]
+    [again] = measure.kept("98", tmp_path)
+    assert (again.rows, again.about) == (ROWS, {"model": "A model/1"})
+
+
+def test_a_file_without_counts_is_read_as_before(tmp_path: Path) -> None:
+    old = tmp_path / "98-m.json"
+    old.write_text(json.dumps({"about": {"model": "m"}, "rows": ROWS}), encoding="utf-8")
+    assert Measured.load(old).rows == ROWS
+    old.write_text('{"about": {}}', encoding="utf-8")
+    with pytest.raises(LabError, match=r"98-m\.json is not one"):
+        Measured.load(old)
+
+
+def test_every_experiment_tells_its_rows_apart_by_columns_that_the_kept_rows_have() -> None:
+    for chapter in measure.chapters():
+        columns = measure.columns(chapter)
+        for measured in measure.kept(chapter):
+            for column in columns:
+                assert any(column in row for row in measured.rows), f"{chapter} has no column {column}"
+    assert measure.columns("05") == ("job",)
+
+
+def test_an_experiment_that_names_no_columns_is_told_apart_by_its_variants(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "ch98.py").write_text("", encoding="utf-8")
+    monkeypatch.setattr(measure, "EXPERIMENTS", tmp_path)
+    assert measure.columns("98") == ("variant",)
+
+
+def test_the_command_shows_and_keeps_the_counts_by_the_experiments_own_columns(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def connect() -> None:
+        return None
+
+    source = f"async def full(model, told):\n    return Measured({ROWS!r}, {{'model': 'm'}})\n"
+    head = "from llmlab.measure import Measured\n\nCOLUMNS = ('size',)\n\n"
+    (tmp_path / "ch98.py").write_text(head + source, encoding="utf-8")
+    monkeypatch.setattr(llmlab, "connect", connect)
+    monkeypatch.setattr(measure, "EXPERIMENTS", tmp_path)
+    monkeypatch.setattr(measure, "MEASURED", tmp_path)
+    monkeypatch.setattr(settings, "ROOT", tmp_path)
+    assert cli.main(["measure", "98"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[2:5]] == ["size", "2", "4"]
+    table = json.loads((tmp_path / "98-m.json").read_text(encoding="utf-8"))["table"]
+    assert [(group["size"], group["of"]) for group in table] == [(2, 2), (4, 1), (None, 1)]
+
+
+def test_refresh_says_what_it_does_not_make(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["refresh", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "does not make the comparison with other frameworks (tests/benchmark_frameworks.py)" in said
+
+
+def a_model(name: str, adapter: str | None) -> Any:
+    return SimpleNamespace(name=name, provenance={"llmlab.adapter.sha256": adapter} if adapter else {})
+
+
+BOX, BARE, STRONG = a_model("box", "abc"), a_model("box", "none"), a_model("strong", None)
+
+
+@pytest.mark.parametrize(
+    ("kept", "model", "chosen"),
+    [
+        ([BARE, BOX, STRONG], STRONG, "strong None"),
+        ([BARE, BOX, STRONG], BOX, "box abc"),
+        ([BARE, BOX, STRONG], BARE, "box none"),
+        ([BARE, BOX], STRONG, "box abc"),
+        ([BOX, STRONG], BARE, "box abc"),
+        ([STRONG], BOX, None),
+        ([BARE], STRONG, None),
+        ([BARE, STRONG], BOX, None),
+        ([BOX], a_model("box", "newer"), "box abc"),
+        ([], BOX, None),
+    ],
+)
+def test_a_chapter_goes_on_with_the_connected_models_measurement_else_with_that_of_the_box(
+    kept: list[Any], model: Any, chosen: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(measure, "MEASURED", tmp_path)
+    for one in kept:
+        adapter = one.provenance.get("llmlab.adapter.sha256")
+        Measured(ROWS, {"model": one.name, "adapter": adapter}).save("98")
+    Measured(ROWS, {"model": model.name, "adapter": "abc"}).save("97")  # of another chapter
+    assert len(list(tmp_path.glob("98-*"))) == len(kept)
+    found = measure.best("98", model)
+    assert (found and f"{found.about['model']} {found.about['adapter']}") == chosen
