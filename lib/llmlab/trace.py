@@ -44,16 +44,13 @@ def redact(text: str) -> str:
     """The text without hidden keys and without the path of the reader's home folder."""
     for secret in _secrets:
         text = text.replace(secret, "[key]")
-    if _home_path() not in text:
-        return text
-    home = _home()
+    home = _home() if _home_path() in text else None
     return home.sub("~", text) if home else text
 
 
 @lru_cache
 def _home() -> re.Pattern[str] | None:
-    home = str(Path.home())
-    return re.compile(re.escape(home) + r"(?![\w.-])") if len(home) > 3 else None
+    return re.compile(re.escape(_home_path()) + r"(?![\w.-])") if len(_home_path()) > 3 else None
 
 
 def plain(value: Any) -> Any:
@@ -75,8 +72,7 @@ def parsed(text: str) -> Any:
     With the short escapes each letter has one spelling, so what is hidden would stand in the text, escaped alike. With
     \\u and \\/ a letter may be written otherwise: then each string is looked at.
     """
-    data = json.loads(text)
-    odd = "\\" in text and ("\\u" in text or "\\/" in text)
+    data, odd = json.loads(text), "\\u" in text or "\\/" in text
     return plain(data) if odd or _escaped(_home_path()) in text or any(_escaped(s) in text for s in _secrets) else data
 
 

@@ -6,69 +6,20 @@ import asyncio
 import contextlib
 import re
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from llmlab import trace
+from llmlab.agents.run import Run
 from llmlab.errors import BudgetExceeded, LabError
 from llmlab.model import Model
 from llmlab.process import awake
 from llmlab.tools import Tool
-from llmlab.trace import Budget, Totals, Trace
+from llmlab.trace import Budget, Trace
 
 T = TypeVar("T")
 
 REPEATS = 3  # the same thing asked so many times is a loop
-
-
-@dataclass
-class Run:
-    """One task done by an agent, or as far as it came.
-
-    `stopped` is done, the limit that ended it (steps, tokens, seconds, money, depth, repetition), error or interrupted;
-    `why` says it in a sentence, and `answer` is then the best so far. A run that is done says in `why` what it lacks, if
-    anything. `notes` is what the agent itself kept: its plan, its drafts, its votes.
-    """
-
-    agent: str
-    task: str
-    trace: Trace
-    part: int = 0  # the step of the trace that is this run; 0 if it did not begin
-    answer: Any = None
-    stopped: str = "running"
-    why: str = ""
-    spent: Totals = field(default_factory=Totals)
-    notes: dict[str, Any] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        return "" if self.answer is None else str(self.answer)
-
-    @property
-    def ok(self) -> bool:
-        """Whether the agent came to its end by itself."""
-        return self.stopped == "done"
-
-    def calls(self) -> Trace:
-        """The part of the trace that is this run."""
-        return self.trace.part(self.part) if self.part else Trace(self.agent)
-
-    def tree(self) -> Any:
-        """Which call was made inside which."""
-        from llmlab.show import traces
-
-        return traces.tree(self.calls())
-
-    def timeline(self) -> Any:
-        """When each call ran."""
-        from llmlab.show import traces
-
-        return traces.timeline(self.calls())
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        from llmlab.show import runs
-
-        return runs.card(self)._repr_mimebundle_()
 
 
 class Agent:

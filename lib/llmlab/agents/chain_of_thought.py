@@ -10,7 +10,8 @@ import re
 from collections import Counter
 from typing import Any
 
-from llmlab.agents.base import Agent, Run
+from llmlab.agents.base import Agent
+from llmlab.agents.run import Run
 from llmlab.errors import LabError, ModelError
 from llmlab.model import Model, Reply
 

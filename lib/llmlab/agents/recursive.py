@@ -13,7 +13,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from llmlab.agents.base import Agent, Run, together
+from llmlab.agents.base import Agent, together
+from llmlab.agents.run import Run
 from llmlab.errors import BudgetExceeded
 from llmlab.model import Model
 

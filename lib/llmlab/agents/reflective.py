@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from llmlab.agents.base import Agent, Run
+from llmlab.agents.base import Agent
+from llmlab.agents.run import Run
 from llmlab.errors import LabError, ModelError
 from llmlab.model import Model
 from llmlab.trace import current

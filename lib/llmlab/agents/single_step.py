@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from llmlab.agents.base import Agent, Run
+from llmlab.agents.base import Agent
+from llmlab.agents.run import Run
 from llmlab.tools import call_all
 
 

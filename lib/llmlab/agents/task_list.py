@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from llmlab.agents.base import Agent, Repetition, Run
+from llmlab.agents.base import Agent, Repetition
+from llmlab.agents.run import Run
 from llmlab.trace import Budget
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from llmlab.agents.base import Agent, Repetition, Run
+from llmlab.agents.base import Agent, Repetition
+from llmlab.agents.run import Run
 from llmlab.model import Message
 from llmlab.tools import call_all
 
