@@ -1,18 +1,23 @@
-"""What a host with its tap costs over the SDK's own client, as ratios within one run. Prints a table; nothing is asserted.
+"""What a host with its tap costs over the SDK's own client, as ratios within one run. Nothing is asserted.
 
-`.venv/bin/python tests/benchmark_mcp.py`. Calls of both go in turn to the same server, which is a process of its own. On
-a busy machine the processor time of both ends tells more than the clock; what a call takes at the server is the mean of
-all calls.
+`.venv/bin/python tests/benchmark_mcp.py` prints a table and writes data/measured/mcp.json. Calls of both go in turn to
+the same server, which is a process of its own. On a busy machine the processor time of both ends tells more than the
+clock; what a call takes at the server is the mean of all calls.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import platform
 import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -22,6 +27,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
 from llmlab.mcp_host import Host
+from llmlab.measure import MEASURED
 
 SERVER = str(Path(__file__).with_name("mcp_demo.py"))
 SERVE = """
@@ -54,7 +60,7 @@ def servers() -> float:
     return 1000 * sum(spent.user + spent.system for spent in times)
 
 
-async def call_ratio(url: str | None, mode: str, rounds: int = 500) -> str:
+async def call_ratio(url: str | None, mode: str, rounds: int = 500) -> dict[str, float]:
     """A call through the host over the same call with the bare client, medians of interleaved calls."""
     command = [sys.executable, SERVER]
     async with AsyncExitStack() as stack:
@@ -77,15 +83,19 @@ async def call_ratio(url: str | None, mode: str, rounds: int = 500) -> str:
     (b, b_processor), (h, h_processor) = (
         [median(column) for column in zip(*times[name], strict=True)] for name in ("bare", "host")
     )
-    return (
-        f"{h / b:.2f} times the bare client by the clock ({h:.2f} ms against {b:.2f} ms), "
-        f"{(h_processor + server) / (b_processor + server):.2f} times by the processor time of both ends "
-        f"({h_processor:.2f} ms against {b_processor:.2f} ms, and {server:.2f} ms at the server)"
-    )
+    return {
+        "by the clock": round(h / b, 3),
+        "by processor time": round((h_processor + server) / (b_processor + server), 3),
+        "host ms": round(h, 3),
+        "bare client ms": round(b, 3),
+        "host processor ms": round(h_processor, 3),
+        "bare client processor ms": round(b_processor, 3),
+        "server processor ms": round(server, 3),
+    }
 
 
-async def opening(names: tuple[str, ...], rounds: int = 5) -> str:
-    """From Host.open to the first answered call."""
+async def opening(names: tuple[str, ...], rounds: int = 5) -> float:
+    """Seconds from Host.open to the first answered call, the median of some rounds."""
 
     async def once() -> None:
         servers = {name: [sys.executable, "-m", f"llmlab.servers.{name}"] for name in names}
@@ -98,20 +108,32 @@ async def opening(names: tuple[str, ...], rounds: int = 5) -> str:
     for _ in range(rounds):
         began.append(time.perf_counter())
         await once()
-    return f"{median(end - start for start, end in zip(began, answered, strict=True)):.2f} s"
+    return round(median(end - start for start, end in zip(began, answered, strict=True)), 2)
 
 
 def main() -> None:
+    rows: list[dict[str, Any]] = []
     with subprocess.Popen([sys.executable, "-c", SERVE], cwd=Path(SERVER).parent, stdout=subprocess.PIPE) as server:
         assert server.stdout
         url = server.stdout.readline().decode().strip()
         for over, address in (("stdio", None), ("HTTP", url)):
             for era, mode in (("handshake", "legacy"), ("modern", "2026-07-28")):
-                print(f"call over {over}, {era}: {asyncio.run(call_ratio(address, mode))}", flush=True)
+                rows.append({"call over": over, "era": era, **asyncio.run(call_ratio(address, mode))})
+                print(rows[-1], flush=True)
         server.terminate()
-    print("goal: 1.05")
-    print(f"from open to the first answer, one server: {asyncio.run(opening(('orders',)))}", flush=True)
-    print(f"from open to the first answer, five servers: {asyncio.run(opening(LAB))}")
+    print("goal of the ratios: 1.05")
+    for names in (("orders",), LAB):
+        seconds = asyncio.run(opening(names))
+        rows.append({"servers": len(names), "seconds from open to the first answer": seconds})
+        print(rows[-1], flush=True)
+    about = {
+        "versions": {name: metadata.version(name) for name in ("llmlab", "mcp")},
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
+    }
+    lines = ",\n".join(json.dumps(row) for row in rows)
+    file = MEASURED / "mcp.json"
+    file.write_text(f'{{"about": {json.dumps(about)},\n"rows": [\n{lines}\n]}}\n', encoding="utf-8")
 
 
 if __name__ == "__main__":

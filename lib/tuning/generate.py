@@ -22,6 +22,7 @@ from skills import (
     conversation,
     errands,
     facts,
+    figures,
     judging,
     planning,
     posts,
@@ -34,18 +35,19 @@ from skills import (
 )
 
 SHARES = {
-    tools: 0.215,
-    errands: 0.12,
+    tools: 0.19,
+    errands: 0.115,
     sql: 0.17,
-    arithmetic: 0.16,
-    splitting: 0.06,
+    arithmetic: 0.14,
+    splitting: 0.10,
+    figures: 0.02,
     planning: 0.05,
-    posts: 0.035,
+    posts: 0.05,
     judging: 0.025,
-    verdicts: 0.04,
+    verdicts: 0.03,
     writing: 0.03,
-    conversation: 0.045,
-    reading: 0.04,
+    conversation: 0.04,
+    reading: 0.03,
     facts: 0.01,
 }
 CHARACTERS_A_TOKEN = 3.6

@@ -1,7 +1,8 @@
 """What the held-out set is about, so that the training data stay away from it.
 
 An item is kept out of the training data if it offers a tool, creates a table or names somebody or some place that the
-held-out set has too, or if it holds a question or a query of chapter 05's measurement word for word. Nobody has to remember that while writing examples: `generate.py` drops such items.
+held-out set has too, or if it holds a question or a query of chapter 05's measurement word for word (capitals, quotation
+marks and spaces aside). Nobody has to remember that while writing examples: `generate.py` drops such items.
 """
 
 from __future__ import annotations
@@ -23,6 +24,11 @@ COMMON |= {"Avenue", "Bay", "Peak", "Mrs", "Sir", "Madam", "Bonjour", "Hola"}
 _word = re.compile(r"\b[A-Z][a-z]{2,}\b")
 _inside = re.compile(r"(?<![.!?:\"“\n•*\-] )(?<=[a-z,;] )[A-Z][a-z]{2,}\b")  # not at the start of a sentence
 _table = re.compile(r"create table (?:if not exists )?\\?[\"`]?(\w+)", re.IGNORECASE)
+
+
+def plain(text: str) -> str:
+    """Only the words of a text, so that capitals, quotation marks and spaces do not hide what is the same."""
+    return " ".join(re.findall(r"\w+|[<>=*]", text.lower()))
 
 
 def spoken(item: dict[str, Any]) -> str:
@@ -56,16 +62,17 @@ class HeldOut:
         self.tools = {name for item in items for name in tools(item)}
         self.tables = tables(said) | tables(scripts)
         measured = json.loads(MEASURED.read_text("utf-8"))
-        self.questions = [question for _, question, _ in measured["sql"]] + [q for q, _ in measured["direct"]]
-        self.queries = {query.rstrip(";") for _, _, query in measured["sql"]}
+        self.questions = [plain(q) for _, q, _ in measured["sql"]] + [plain(q) for q, _ in measured["direct"]]
+        self.queries = {plain(query) for _, _, query in measured["sql"]}
         lower = set(re.findall(r"\b[a-z]{3,}\b", said))
         self.names = {w for w in _inside.findall(said) if w not in COMMON and w.lower() not in lower}
 
     def shared(self, item: dict[str, Any]) -> set[str]:
         """What the item has in common with the held-out set: nothing, if it may be trained on."""
         said = spoken(item)
-        answers = {(m.get("content") or "").rstrip(";") for m in item["messages"] if m["role"] == "assistant"}
-        asked = {question for question in self.questions if question in said}
+        answers = {plain(m.get("content") or "") for m in item["messages"] if m["role"] == "assistant"}
+        words = plain(said)
+        asked = {question for question in self.questions if question in words}
         return (
             asked
             | answers & self.queries

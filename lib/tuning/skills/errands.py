@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from llmlab.measure import pieces
 
+from .arithmetic import CALCULATION, problem
 from .kit_plans import acted, answered, planned, replanned
 from .messages import Done, Item, call, gave, say, user
 from .served import served
@@ -209,8 +210,12 @@ def post(rng: random.Random) -> Done:
 
 
 def in_words(rng: random.Random) -> Done:
-    """A question for which these tools are of no use."""
+    """A question for which these tools are of no use: something that people say, a plain fact, a word problem."""
     _, tools = shopping(rng)
+    if rng.random() < 0.4:
+        made = problem(rng, kit=True)
+        steps = [found[0] for step in made.steps for found in CALCULATION.finditer(step)]
+        return [user(made.text), say("\n".join([*steps, f"Answer: {made.answer}"]))], tools
     if rng.random() < 0.5:
         pair = rng.choice([i for i in HAND if i.get("kind") == "chat"])
         return copy.deepcopy(list(pair["messages"])), tools
@@ -411,7 +416,7 @@ MIX: dict[Callable[[random.Random], Done], int] = {
     errand: 18,
     person_behind: 8,
     post: 7,
-    in_words: 8,
+    in_words: 12,
     clerk: 2,
     reads: 4,
     note: 9,

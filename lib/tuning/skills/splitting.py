@@ -1,4 +1,5 @@
-"""The steps of recursive decomposition: lists cut into halves (skill "split"), parts put together ("combine")."""
+"""The steps of recursive decomposition: lists cut into halves (skill "split"), parts put together ("combine"), and many
+small cases in a row ("practice")."""
 
 from __future__ import annotations
 
@@ -225,6 +226,35 @@ def small_item(rng: random.Random) -> Item:
     return _item("combine", messages, answer)
 
 
+def _case(rng: random.Random, kind: str) -> tuple[str, str]:
+    """A small case in the kit's own words, and its answer."""
+    if kind == "sum":
+        values = [rng.randint(1, rng.choice([9, 20, 60])) for _ in range(rng.choice([1, 2, 2, 2, 2, 2, 3]))]
+        return kit_words.fill(kit_words.SUM["solve"], items=", ".join(map(str, values))), str(sum(values))
+    if kind == "subtotal":
+        a, b = (rng.randint(1, rng.choice([20, 60, 120, 250])) for _ in range(2))
+        return kit_words.fill(kit_words.SUM["combine"], left=a, right=b), str(a + b)
+    if kind == "sort":
+        words = some_words(rng, rng.randint(1, 4))
+        return kit_words.fill(kit_words.SORT["solve"], items=", ".join(words)), json.dumps(sorted(words))
+    words = some_words(rng, rng.randint(2, 10))
+    cut = (len(words) + 1) // 2
+    left, right = json.dumps(sorted(words[:cut])), json.dumps(sorted(words[cut:]))
+    return kit_words.fill(kit_words.SORT["combine"], left=left, right=right), json.dumps(sorted(words))
+
+
+def practice_item(rng: random.Random) -> Item:
+    """Small cases one after another in one conversation: much to learn for little to read."""
+    kind = rng.choice(["sum", "sum", "subtotal", "sort", "sort", "merge", "any"])
+    messages: list[dict[str, str]] = []
+    for _ in range(rng.choice([1, 1, 4, 6, 8])):
+        asked, answer = _case(rng, rng.choice(["sum", "subtotal", "sort", "merge"]) if kind == "any" else kind)
+        messages += [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
+        if sum(len(m["content"]) for m in messages) > LIMIT - 500:
+            break
+    return {"skill": "practice", "messages": messages}
+
+
 def combine_item(rng: random.Random) -> Item:
     """A small case solved, or two results combined."""
     makers = [add_item, subtotal_item, merge_item, small_item]
@@ -232,8 +262,8 @@ def combine_item(rng: random.Random) -> Item:
 
 
 def items(rng: random.Random, n: int) -> list[Item]:
-    """`n` items: sixty of a hundred split a list, the others combine."""
-    return [split_item(rng) if rng.random() < 0.6 else combine_item(rng) for _ in range(n)]
+    """`n` items: four of ten split a list, two combine, four practise small cases."""
+    return [rng.choices([split_item, combine_item, practice_item], [4, 2, 4])[0](rng) for _ in range(n)]
 
 
 # --- Checks --------------------------------------------------------------------------------------------------------
