@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import platform
 import subprocess
 import sys
 import time
@@ -27,7 +25,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
 from llmlab.mcp_host import Host
-from llmlab.measure import MEASURED
+from llmlab.measure import MEASURED, machine
 
 SERVER = str(Path(__file__).with_name("mcp_demo.py"))
 SERVE = """
@@ -129,7 +127,7 @@ def main() -> None:
     about = {
         "versions": {name: metadata.version(name) for name in ("llmlab", "mcp")},
         "date": datetime.now(UTC).date().isoformat(),
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
+        "machine": machine(),
     }
     lines = ",\n".join(json.dumps(row) for row in rows)
     file = MEASURED / "mcp.json"

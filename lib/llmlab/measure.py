@@ -168,8 +168,13 @@ def made_with(model: Model) -> dict[str, Any]:
         "source": model.source,
         "adapter": model.provenance.get("llmlab.adapter.sha256"),
         "date": recorded or datetime.now(UTC).date().isoformat(),
-        "machine": None if recorded else f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
+        "machine": None if recorded else machine(),
     }
+
+
+def machine() -> str:
+    """The class of this machine: cores, architecture, system."""
+    return f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}"
 
 
 def kept(chapter: str, folder: Path | None = None) -> list[Measured]:

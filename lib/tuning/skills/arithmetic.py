@@ -58,6 +58,11 @@ class Problem:
     answer: int
     kind: str
 
+    def worked(self) -> str:
+        """Nothing but its calculations and the answer, as the kit's own prompt asks for it."""
+        calculations = [found[0] for step in self.steps for found in CALCULATION.finditer(step)]
+        return "\n".join([*calculations, f"Answer: {self.answer}"])
+
 
 def _lines(name: str) -> list[str]:
     lines = (WRITTEN / name).read_text(encoding="utf-8").splitlines()
@@ -319,11 +324,12 @@ def item(rng: random.Random, skill: str) -> Item:
     kit = kit_words.used(rng)
     made = problem(rng, kit)
     asked = _ask(rng, made, skill)
-    steps = made.steps
+    content = "\n".join([*made.steps, f"Answer: {made.answer}"])
     if kit:
         asked = kit_words.ask(kit_words.STEPS if skill == "steps" else kit_words.DIRECT, task=made.text)
-        steps = [found[0] for step in steps for found in CALCULATION.finditer(step)]  # nothing but the calculations
-    content = "\n".join([*steps, f"Answer: {made.answer}"] if skill == "steps" else [f"Answer: {made.answer}"])
+        content = made.worked()
+    if skill != "steps":
+        content = f"Answer: {made.answer}"
     return {"skill": skill, "messages": [*asked, {"role": "assistant", "content": content}]}
 
 

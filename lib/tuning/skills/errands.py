@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from llmlab.measure import pieces
 
-from .arithmetic import CALCULATION, problem
+from .arithmetic import problem
 from .kit_plans import acted, answered, planned, replanned
 from .messages import Done, Item, call, gave, say, user
 from .served import served
@@ -214,8 +214,7 @@ def in_words(rng: random.Random) -> Done:
     _, tools = shopping(rng)
     if rng.random() < 0.4:
         made = problem(rng, kit=True)
-        steps = [found[0] for step in made.steps for found in CALCULATION.finditer(step)]
-        return [user(made.text), say("\n".join([*steps, f"Answer: {made.answer}"]))], tools
+        return [user(made.text), say(made.worked())], tools
     if rng.random() < 0.5:
         pair = rng.choice([i for i in HAND if i.get("kind") == "chat"])
         return copy.deepcopy(list(pair["messages"])), tools
