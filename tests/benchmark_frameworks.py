@@ -301,10 +301,7 @@ def main() -> None:
         about = {**made_with(model), "versions": versions(), "imports": imports(pythons, variables)}
         loops = {name: stack.enter_context(Loop(pythons[name], name, variables)) for name in LOOPS}
         measured = Measured(measure(loops, meter, db), about)
-    lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in measured.rows)
-    MEASURED.mkdir(parents=True, exist_ok=True)
-    file = MEASURED / "frameworks.json"
-    file.write_text(f'{{"about": {json.dumps(about)},\n"rows": [\n{lines}\n]}}\n', encoding="utf-8")
+    file = measured.write(MEASURED / "frameworks.json")
     print(f"\n{measured.label}\n{table(measured)}\n→ {file.relative_to(ROOT)}")
 
 

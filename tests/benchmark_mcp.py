@@ -8,7 +8,6 @@ clock; what a call takes at the server is the mean of all calls.
 from __future__ import annotations
 
 import asyncio
-import json
 import subprocess
 import sys
 import time
@@ -25,7 +24,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
 from llmlab.mcp_host import Host
-from llmlab.measure import MEASURED, machine
+from llmlab.measure import MEASURED, Measured, machine
 
 SERVER = str(Path(__file__).with_name("mcp_demo.py"))
 SERVE = """
@@ -129,9 +128,7 @@ def main() -> None:
         "date": datetime.now(UTC).date().isoformat(),
         "machine": machine(),
     }
-    lines = ",\n".join(json.dumps(row) for row in rows)
-    file = MEASURED / "mcp.json"
-    file.write_text(f'{{"about": {json.dumps(about)},\n"rows": [\n{lines}\n]}}\n', encoding="utf-8")
+    Measured(rows, about).write(MEASURED / "mcp.json")
 
 
 if __name__ == "__main__":

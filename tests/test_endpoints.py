@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx2
@@ -17,6 +17,7 @@ import pytest
 
 import regguf
 from llmlab import ModelError, connect, embedded, settings
+from llmlab.reply import ToolCall
 from sentence import is_one_sentence
 from weather import PARIS, get_weather
 
@@ -167,6 +168,18 @@ async def test_a_tool_call_that_is_required_comes_and_can_be_answered(server: Se
     assert result.text == "Rain in Paris."
     messages = [*PARIS, asked.message, {"role": "tool", "tool_call_id": call.id, "content": result.text}]
     assert (await model.chat(messages, max_tokens=8, stream=streamed)).output_tokens > 0
+
+
+async def test_a_call_whose_arguments_are_no_json_does_not_end_the_conversation(server: Server) -> None:
+    model = await connect()
+    broken = replace(
+        await model.chat("Hi", max_tokens=2), tool_calls=[ToolCall("c1", "get_weather", '{"city": "Paris}}')]
+    )
+    refused = await get_weather.call(broken.tool_calls[0].arguments)
+    assert not refused.ok
+    assert "Paris}}" in broken.message["tool_calls"][0]["function"]["arguments"], "the model reads what it wrote"
+    messages = [*PARIS, broken.message, {"role": "tool", "tool_call_id": "c1", "content": refused.text}]
+    assert (await model.chat(messages, tools=[get_weather], max_tokens=8)).output_tokens > 0
 
 
 async def test_an_unknown_model_is_refused_by_a_server_that_looks_at_the_name(server: Server) -> None:

@@ -225,6 +225,21 @@ async def test_a_tool_call_goes_round_through_the_conversation(stub: Stub) -> No
     assert told.message == {"role": "assistant", "content": "It rains."}
 
 
+@pytest.mark.parametrize(
+    ("wrote", "sent"),
+    [
+        ('{"city": "Oslo}}', {"no_json": '{"city": "Oslo}}'}),
+        ('["Oslo"]', ["Oslo"]),
+    ],
+    ids=["cut off", "no object"],
+)
+async def test_arguments_go_back_as_json_whatever_the_model_wrote(stub: Stub, wrote: str, sent: object) -> None:
+    stub.answers = [reply("", {"weather": wrote})]
+    asked = await (await stub.model()).chat("Weather in Oslo?", tools=[weather])
+    assert asked.tool_calls[0].arguments == wrote
+    assert json.loads(asked.message["tool_calls"][0]["function"]["arguments"]) == sent
+
+
 async def test_a_call_is_one_step_with_the_names_of_opentelemetry(stub: Stub) -> None:
     model = await stub.model()
     with Trace("mine") as mine:

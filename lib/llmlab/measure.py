@@ -100,17 +100,20 @@ class Measured:
     def save(self, chapter: str, folder: Path | None = None, columns: Sequence[str] = ("variant",)) -> Path:
         """Keep it as JSON in data/measured, one file for a chapter and model: what it was made with, the counts by these
         columns, and every row."""
-        folder = folder or MEASURED
-        folder.mkdir(parents=True, exist_ok=True)
         name = re.sub(r"[^A-Za-z0-9.]+", "-", str(self.about.get("model", "model"))).strip("-")
         if self.about.get("adapter") == "none":
             name += "-without-adapter"
-        file = folder / f"{chapter}-{name}.json"
-        lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in self.rows)
-        about = json.dumps(self.about, ensure_ascii=False)
-        table = ",\n".join(json.dumps(group, ensure_ascii=False) for group in self.counts(*columns))
-        text = f'{{"about": {about},\n"table": [\n{table}\n],\n"rows": [\n{lines}\n]}}\n'
-        file.write_text(text, encoding="utf-8")
+        return self.write((folder or MEASURED) / f"{chapter}-{name}.json", columns)
+
+    def write(self, file: Path, columns: Sequence[str] = ()) -> Path:
+        """Keep it as this JSON file: what it was made with, the counts by these columns (without columns none), every row."""
+        lists = {"table": self.counts(*columns), "rows": self.rows} if columns else {"rows": self.rows}
+        parts = [f'"about": {json.dumps(self.about, ensure_ascii=False)}']
+        for name, rows in lists.items():
+            lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+            parts.append(f'"{name}": [\n{lines}\n]')
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("{" + ",\n".join(parts) + "}\n", encoding="utf-8")
         return file
 
     @classmethod

@@ -53,11 +53,11 @@ class Reply:
 
     @property
     def message(self) -> Message:
-        """The reply as a message, to be appended to the conversation."""
+        """The reply as a message, to be appended to the conversation. Arguments that are no JSON go into an object."""
         message: Message = {"role": "assistant", "content": self.text}
         if self.tool_calls:
             message["tool_calls"] = [
-                {"id": c.id, "type": "function", "function": {"name": c.name, "arguments": c.arguments}}
+                {"id": c.id, "type": "function", "function": {"name": c.name, "arguments": _as_json(c.arguments)}}
                 for c in self.tool_calls
             ]
         return message
@@ -187,3 +187,13 @@ def result_attributes(reply: Reply) -> dict[str, Any]:
         "llmlab.cost": reply.cost,
         "llmlab.response": reply.response,
     }
+
+
+def _as_json(arguments: str) -> str:
+    """What a server takes back: llama.cpp refuses a whole conversation for one call whose arguments are no JSON, and then
+    the model would never read what was wrong with them."""
+    try:
+        json.loads(arguments)
+    except ValueError:
+        return json.dumps({"no_json": arguments}, ensure_ascii=False)
+    return arguments
