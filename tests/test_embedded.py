@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 import regguf
-from llmlab import ModelError, connect, embedded, settings
+from llmlab import ModelError, connect, embedded, settings, weights
 from llmlab.embedded import Embedded
 from llmlab.errors import WeightsError
 from sentence import is_one_sentence
@@ -75,6 +75,7 @@ async def test_it_answers_and_says_where_the_answer_comes_from(box: Embedded, bo
         "llmlab.weights.file": box_weights.name,
         "llmlab.weights.sha256": hashlib.sha256(box_weights.read_bytes()).hexdigest()[:16],
         "llmlab.adapter.sha256": hashlib.sha256(adapter.read_bytes()).hexdigest()[:16] if adapter else "none",
+        **({"llmlab.adapter.merged": True} if adapter else {}),
         "llmlab.template.sha256": hashlib.sha256(embedded.TEMPLATE.encode()).hexdigest()[:16],
         "llmlab.context_tokens": 4096,
     }
@@ -195,9 +196,12 @@ async def test_another_file_keeps_its_own_template(others: None, box_weights: Pa
     assert answer.input_tokens > 20, "the template inside the file adds a system message"
 
 
-async def test_an_adapter_is_laid_over_the_weights(others: None, box_weights: Path, tmp_path: Path) -> None:
+async def test_an_adapter_changes_what_the_weights_say(
+    others: None, box_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = regguf.adapter(tmp_path / "noise.gguf", b"blk.0.ffn_down.weight", 1536, 576, 0.5)
-    model = await connect(adapter=file)
+    monkeypatch.setattr(weights, "find", lambda *asked: box_weights)  # their sum goes into a cache of this test's own
+    model = await connect(adapter=file, cache=tmp_path)
     assert model.provenance["llmlab.adapter.sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()[:16]
     assert "Paris" not in (await model.chat(QUESTION, max_tokens=16)).text
     published = await connect(adapter=None)

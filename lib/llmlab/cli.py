@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from llmlab import settings, weights
+from llmlab import merge, settings, weights
 from llmlab.errors import LabError
 
 if TYPE_CHECKING:
@@ -104,19 +104,23 @@ def _lab(options: list[str]) -> int:
 
 def _fetch(file: Path | None, if_missing: bool) -> int:
     config = settings.load()
-    if if_missing:
-        if config.gguf:
-            return 0
-        try:
-            weights.find(weights.BOX, config.cache)
-            return 0
-        except LabError:
-            pass
-    box = weights.BOX
-    print(f"Fetching {box.name} ({box.size / 1e6:.0f} MB, {box.licence}) …", flush=True)
-    weights.fetch(box, config.cache, file)
-    print(f"{box.file} is in place and whole.")
+    if not (if_missing and (config.gguf or _in_place(config))):
+        box = weights.BOX
+        print(f"Fetching {box.name} ({box.size / 1e6:.0f} MB, {box.licence}) …", flush=True)
+        weights.fetch(box, config.cache, file)
+        print(f"{box.file} is in place and whole.")
+    if config.adapter and not config.gguf:
+        # Some seconds now, and not in the reader's first cell. Where it cannot be done, the first cell runs without.
+        merge.merged(weights.find(weights.BOX, config.cache), config.adapter, config.cache)
     return 0
+
+
+def _in_place(config: settings.Settings) -> bool:
+    try:
+        weights.find(weights.BOX, config.cache)
+    except LabError:
+        return False
+    return True
 
 
 def _chosen(skills: list[str], each: int | None, gate: bool) -> list[evaluate.Item]:

@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from llmlab import trace, weights
+from llmlab import merge, trace, weights
 from llmlab.errors import WeightsError
 from llmlab.settings import Settings
 
@@ -70,7 +70,15 @@ class Embedded:
     It listens on 127.0.0.1 only, wants a random key, lets no web page in, and ends with the process or `stop()`.
     """
 
-    def __init__(self, gguf: Path, adapter: Path | None, threads: int, name: str, template: str | None = TEMPLATE):
+    def __init__(
+        self,
+        gguf: Path,
+        adapter: Path | None,
+        threads: int,
+        name: str,
+        template: str | None = TEMPLATE,
+        merged: Path | None = None,
+    ):
         # Imported here: a kernel that replays a recording or talks to an endpoint needs no engine.
         # The engine's threads spin while they wait for each other. Two chapters that run at once on two cores then starve
         # each other (measured: under 5 tokens/s each); with short spins they share (40 each), and one alone loses little.
@@ -86,7 +94,7 @@ class Embedded:
                 raise WeightsError(f"{file.name} has to be a GGUF file, but does not begin as one; fetch it again.")
         self.api_key = trace.hide(secrets.token_urlsafe(24))
         params = xllamacpp.CommonParams()
-        params.model.path = str(gguf)
+        params.model.path = str(merged or gguf)
         params.model_alias = {name}
         params.n_ctx, params.n_parallel = SLOTS * SLOT_TOKENS, SLOTS
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
@@ -100,7 +108,7 @@ class Embedded:
         params.verbosity = -1
         if template is not None:
             params.use_jinja, params.chat_template = True, template
-        if adapter is not None:
+        if adapter is not None and merged is None:
             params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(adapter), 1.0)]
         try:
             self._server: Any = xllamacpp.Server(params)
@@ -116,6 +124,7 @@ class Embedded:
             "llmlab.weights.file": gguf.name,
             "llmlab.weights.sha256": weights.sha256_of(gguf)[:16],
             "llmlab.adapter.sha256": weights.sha256_of(adapter)[:16] if adapter else "none",
+            "llmlab.adapter.merged": merged is not None if adapter else None,
             "llmlab.template.sha256": hashlib.sha256(template.encode()).hexdigest()[:16] if template else None,
             "llmlab.context_tokens": SLOT_TOKENS,
         }
@@ -160,7 +169,16 @@ def start(settings: Settings) -> Embedded:
             name = weights.BOX.name if settings.gguf is None else gguf.stem
             # Another model keeps the template that its maker put inside.
             template = TEMPLATE if settings.gguf is None else None
-            _running[gguf, adapter] = Embedded(gguf, adapter, settings.threads, name, template)
+            # A larger model of the reader's is left as it is: its copy would fill the disk.
+            merged = merge.merged(gguf, adapter, settings.cache) if adapter and settings.gguf is None else None
+            try:
+                made = Embedded(gguf, adapter, settings.threads, name, template, merged)
+            except WeightsError:
+                if merged is None:
+                    raise
+                merged.unlink(missing_ok=True)  # damaged since it was made
+                made = Embedded(gguf, adapter, settings.threads, name, template)
+            _running[gguf, adapter] = made
         return _running[gguf, adapter]
 
 

@@ -421,7 +421,7 @@ MIX: dict[Callable[[random.Random], Done], int] = {
     note: 9,
     written: 9,
     step: 6,
-    served: 26,
+    served: 30,
     planned: 10,
     replanned: 5,
     acted: 8,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+from datetime import date
 from typing import Any
 
 from .messages import Done, call, gave, say, user
@@ -49,17 +51,30 @@ EVENTS = [
     "Tea workshop", "Team lunch", "Window cleaning", "Delivery from Osei Imports", "Staff meeting", "Photo day", "Roaster service",
     "Inventory", "Market stall", "First aid course", "Delivery from Halden Farm", "Cup painting", "Training for new staff", "Latte course",
 ]  # fmt: skip
+NOTES = [  # beside what is asked: another day, other names, other numbers
+    "Put off from {d}, since the heating was out.", "Was planned for {d}.", "The one before was on {d}.", "Moved here from {d}.", "Again on {d}.",
+    "{a} and {b}", "{a}", "{a} has the keys.", "{a} brings the list; {b} pays.", "{n} places. Tea in spring, coffee in autumn.", "{n} boxes",
+    "Who comes? {a} has the list.", "Before: coffee in the yard. {n} cups are needed.", "Ask {a} for the papers.", "{n} euros for each guest",
+]  # fmt: skip
 ROOMS = ["Shop", "Office", "Roasting room", "Yard", "Store room", "Town hall", "Kitchen"]
+
+
+def told(on: str) -> str:
+    """A day as people write it: "3 March"."""
+    when = date.fromisoformat(on)
+    return f"{when.day} {when:%B}"
 
 
 def _event(rng: random.Random, on: str = "") -> dict[str, Any]:
     on, hour = on or day(rng), rng.randint(8, 19)
+    names = _names()["she"] + _names()["he"]
+    note = rng.choice(NOTES).format(d=told(day(rng)), a=rng.choice(names), b=rng.choice(names), n=rng.randint(2, 40))
     return {
         "title": rng.choice(EVENTS),
         "start": f"{on}T{hour:02d}:00:00+01:00",
         "end": f"{on}T{hour + 1:02d}:30:00+01:00",
         "place": rng.choice(ROOMS),
-        "notes": "",
+        "notes": note if rng.random() < 0.65 else "",
     }
 
 
@@ -127,7 +142,10 @@ def event_asked(rng: random.Random) -> Done:
         ], ["events_between"]
     month, date = int(on[5:7]), int(on[8:])
     after = f"2026-{max(1, month - rng.randint(0, 2)):02d}-{rng.randint(1, date):02d}"
-    title = event["title"].lower() if "from" not in event["title"] else event["title"]
+    if rng.random() < 0.15:
+        event["title"] += rng.choice([" (moved)", " (new day)", " II"])
+    title = event["title"].partition(" (")[0].removesuffix(" II")
+    title = title.lower() if "from" not in title else title
     title = rng.choice([title, title.split()[0]]) if "from" not in title else title
     if rng.random() < 0.6:
         asked = rng.choice(
@@ -163,6 +181,17 @@ def row_asked(rng: random.Random) -> Done:
         gave(1, {"next_offset": None, "rows": [row]}, 2),
         say(answer.format(v=row[field])),
     ], ["find_rows"]
+
+
+TOPICS = [
+    "",
+    "What is on this week",
+    "Lost and found",
+    "Whatever has to do with {c}",
+    "Questions about tools and repairs",
+    "For all of us",
+]
+TOPICS = [topic.replace("{c}", "the rooms") for topic in TOPICS]
 
 
 def post_asked(rng: random.Random) -> Done:
@@ -208,41 +237,132 @@ def post_asked(rng: random.Random) -> Done:
         found = {"next_offset": None, "posts": [{**post, "channel": channel} for post in [one, *others]]}
         messages = [user(asked), call("read_posts", 1, channel=channel), gave(1, found, 2), say(f"{author} wrote it.")]
         return messages, ["read_posts"]
-    counts = [{"name": c, "topic": "", "posts": rng.randint(2, 30)} for c in sorted(set(CHANNELS[2:6]))]
+    counts = [
+        {"name": c, "topic": rng.choice(TOPICS), "posts": rng.randint(2, 30)}
+        for c in rng.sample(CHANNELS, rng.randint(2, 5))
+    ]
     one = rng.choice(counts)
     return [
         user(f"How many posts does the channel {one['name']} have?"),
         call("list_channels", 1),
-        gave(1, {"channels": counts}, 2),
+        gave(1, "\n".join(json.dumps(c, indent=2) for c in counts)),
         say(f"The channel {one['name']} has {one['posts']} posts."),
     ], ["list_channels"]
 
 
-def file_asked(rng: random.Random) -> Done:
-    """commit_log and read_source."""
-    path = rng.choice(
-        ["prices.csv", "notes/opening.md", "labels.py", "notes/cups.md", "stock.csv", "notes/tasting.md", "README.md"]
+SUBJECTS = [
+    "Change {p}",
+    "Add {p}",
+    "Mend a slip in {p}",
+    "Prices from {d} on",
+    "{p}: as agreed on {d}",
+    "Put {p} in order",
+    "Take out what {a} did",
+]
+
+
+def _commit(rng: random.Random, path: str, on: str = "") -> dict[str, Any]:
+    subject = rng.choice(SUBJECTS).format(p=path, d=told(day(rng)), a=rng.choice(_names()["she"]))
+    return {"commit": f"{rng.getrandbits(40):010x}", "author": person(rng), "date": on or day(rng), "subject": subject}
+
+
+KINDS = [
+    "green tea",
+    "white cups",
+    "walnut bread",
+    "ginger syrup",
+    "rye flour",
+    "mint leaves",
+    "olive oil",
+    "brown sugar",
+    "candles",
+]
+SHEETS = [  # a heading; a line for each kind; what is asked of a line, and the answer
+    ("Baking", "{k}: {n} minutes, up to {m} degrees", "how many minutes does {k} take?", "{k} takes {n} minutes."),
+    ("Baking", "{k}: {n} minutes, up to {m} degrees", "up to how many degrees is {k} heated?", "{k} is heated up to {m} degrees."),
+    ("Brewing", "{k}: {n} grams, {m} seconds", "how many grams of {k} are taken?", "{n} grams of {k} are taken."),
+    ("Brewing", "{k}: {n} grams, {m} seconds", "how many seconds does {k} take?", "{k} takes {m} seconds."),
+    ("Store", "{k}: {n} on the shelf, {m} in the cellar", "how many of {k} stand in the cellar?", "{m} of {k} stand in the cellar."),
+    ("Store", "{k}: {n} days in summer, {m} days in winter", "how many days does {k} keep in winter?", "{k} keeps {m} days in winter."),
+]  # fmt: skip
+
+
+def _several(rng: random.Random) -> tuple[str, str, str]:
+    """A text with many numbers, a question about one of them, and the answer."""
+    if rng.random() < 0.4:  # a list in one line
+        kinds = rng.sample(KINDS, rng.randint(2, 4))
+        counts = [rng.randint(2, 60) for _ in kinds]
+        line = ", ".join(f"{n} {k}" for n, k in zip(counts, kinds, strict=True))
+        one = rng.randrange(len(kinds))
+        verb = rng.choice(["take along", "order", "bring", "pack"])
+        text = f"# {rng.choice(['Fair', 'Picnic', 'Market day', 'Open evening'])}\n\n{told(day(rng))}, 10:00 to {rng.randint(15, 22)}:00.\n\n"
+        text += f"- {verb}: {line}\n- change: {rng.randint(5, 30) * 10} euros\n"
+        return text, f"how many {kinds[one]} shall we {verb}?", f"{counts[one]} {kinds[one]}."
+    heading, line, asked, answer = rng.choice(SHEETS)
+    rows = [{"k": k, "n": rng.randint(2, 30), "m": rng.randint(31, 240)} for k in rng.sample(KINDS, rng.randint(2, 4))]
+    text = f"# {heading}\n\n" + "".join(f"- {line.format(**row)}\n" for row in rows)
+    one_row = rng.choice(rows)
+    if rng.random() < 0.4:
+        rest = rng.randint(1, 20), rng.randint(1, 20)
+        text += f"\nRest: {rest[0]} days, {one_row['k']} {rest[1]} days.\n"
+        if rng.random() < 0.5:
+            return (
+                text,
+                f"how many days does {one_row['k']} rest?",
+                f"{one_row['k'].capitalize()} rests {rest[1]} days.",
+            )
+    answer = answer.format(**one_row)
+    return text, asked.format(**one_row), answer[0].upper() + answer[1:]
+
+
+def _path(rng: random.Random) -> str:
+    name = rng.choice(
+        [
+            "opening",
+            "cups",
+            "tasting",
+            "prices",
+            "stock",
+            "labels",
+            "delivery",
+            "holidays",
+            "menu",
+            "courses",
+            "cleaning",
+        ]
     )
     if rng.random() < 0.5:
-        author, on = person(rng), day(rng)
-        commit = {"hash": f"{rng.getrandbits(28):07x}", "author": author, "date": on, "message": f"Change {path}"}
+        return f"notes/{name}.md"
+    return f"{rng.choice(['', '', '', 'lists/', 'tools/'])}{name}.{rng.choice(['csv', 'py', 'txt', 'md'])}"
+
+
+def file_asked(rng: random.Random) -> Done:
+    """commit_log and read_source."""
+    path = _path(rng)
+    if rng.random() < 0.5:
+        commit = _commit(rng, path)
+        author, on = commit["author"], commit["date"]
         wants = rng.random() < 0.5
         asked = f"Who changed the file {path} last?" if wants else f"On which day was the file {path} changed last?"
         answer = f"{author} changed it last." if wants else f"It was changed last on {on}."
-        older = [
-            {"hash": f"{rng.getrandbits(28):07x}", "author": person(rng), "date": day(rng), "message": f"Add {path}"}
-            for _ in range(rng.choice([0, 1, 2]))
-        ]
+        older = [_commit(rng, path) for _ in range(rng.choice([0, 1, 2, 3]))]
         found = {"next_offset": None, "commits": [commit, *older]}
         return [user(asked), call("commit_log", 1, path=path), gave(1, found, 2), say(answer)], ["commit_log"]
-    asked, _, passage, _, answer = (part.strip() for part in rng.choice(RULES.splitlines()).split("|"))
-    n = rng.randint(3, 60)
-    found = {"next_offset": None, "text": f"# Notes\n\n- {rng.choice(OTHERS)}\n- {passage.format(n=n)}\n"}
+    if rng.random() < 0.6:
+        text, asked, answer = _several(rng)
+    else:
+        asked, _, passage, _, answer = (part.strip() for part in rng.choice(RULES.splitlines()).split("|"))
+        n = rng.randint(3, 60)
+        text, asked, answer = (
+            f"# Notes\n\n- {rng.choice(OTHERS)}\n- {passage.format(n=n)}\n",
+            f"{asked}?",
+            answer.format(n=n),
+        )
     return [
-        user(f"Read the file {path}: {asked}?"),
+        user(f"Read the file {path}: {asked}"),
         call("read_source", 1, path=path),
-        gave(1, found, 2),
-        say(answer.format(n=n)),
+        gave(1, {"next_offset": None, "text": text}, 2),
+        say(answer),
     ], ["read_source"]
 
 
@@ -280,10 +400,10 @@ def returned(rng: random.Random) -> Done:
 
 def changed_then(rng: random.Random) -> Done:
     """commit_log, and what takes place next from the day that it gives."""
-    path = rng.choice(["prices.csv", "notes/opening.md", "labels.py", "notes/cups.md", "stock.csv", "notes/tasting.md"])
+    path = _path(rng)
     title = rng.choice(["tea workshop", "team lunch", "window cleaning", "staff meeting", "photo day", "latte course"])
     on, then = day(rng), f"2026-12-{rng.randint(1, 28):02d}"
-    commit = {"hash": f"{rng.getrandbits(28):07x}", "author": person(rng), "date": on, "message": f"Change {path}"}
+    commit = _commit(rng, path, on)
     event = _event(rng, then) | {"title": title.capitalize()}
     asked = f"On which day was the file {path} changed last, and on which day is the next {title} from that day on?"
     return [
@@ -294,6 +414,16 @@ def changed_then(rng: random.Random) -> Done:
         gave(2, event, 2),
         say(f"{path} was changed on {on}, and the next {title} is on {then}."),
     ], ["commit_log", "next_event"]
+
+
+NAMING = [
+    "The {w} for order {n} is here.",
+    "The {w} for order {n} is here.",
+    "Order {n}: the {w} came in on {d}.",
+    "Who ordered the {w}? It belongs to {n}.",
+    "2 of 3: the {w}. It is for order {n}.",
+    "{d}: no {w} left for order {n}.",
+]
 
 
 def combined(rng: random.Random) -> Done:
@@ -323,7 +453,7 @@ def combined(rng: random.Random) -> Done:
             "channel": "orders",
             "author": "Kit",
             "posted_at": f"{day(rng)} 10:30",
-            "text": f"The {word} for order {number} is here.",
+            "text": rng.choice(NAMING).format(w=word, n=number, d=told(day(rng))),
         }
         value = f"{order[field]:g}" if field == "total" else order[field]
         return [
@@ -352,16 +482,32 @@ def combined(rng: random.Random) -> Done:
     ], uses
 
 
+SERVERS = [
+    ["events_between", "next_event", "events_at"],
+    ["query_orders", "list_orders", "order_details", "record_return"],
+    ["commit_log", "show_commit", "list_paths", "read_source"],
+    ["list_sheets", "read_range", "find_rows", "set_cell"],
+    ["list_channels", "read_posts", "search_posts", "post_message"],
+]
+
+
 def served(rng: random.Random) -> Done:
     """A question for the servers, with the tools it needs and some others of them."""
     one = rng.choices(
         [order_asked, event_asked, row_asked, post_asked, file_asked, returned, combined], [4, 4, 4, 3, 3, 2, 6]
     )[0]
     messages, names = one(rng)
-    others = [name for name in kit()["14"] if name not in names]
-    offered = names + rng.sample(others, rng.choice([0, 1, 2, 2, 3, 4]))
+    whole = rng.random() < 0.4  # all tools of the servers that are needed, as a person who knows them would choose
+    near = [t for server in SERVERS if set(server) & set(names) for t in server if t not in names] if whole else []
+    others = [name for name in kit()["14"] if name not in [*names, *near]]
+    offered = names + near + rng.sample(others, 0 if whole else rng.choice([0, 1, 2, 2, 3, 4]))
     # The tools of a server are offered together; the one that acts is easily taken by mistake, and so is the reading one.
-    for reads, other in (("post", "post_message"), ("channels", "post_message"), ("order_details", "record_return")):
+    for reads, other in (
+        ("post", "post_message"),
+        ("channels", "post_message"),
+        ("order_details", "record_return"),
+        ("order_details", "query_orders"),
+    ):
         if any(reads in name for name in names) and other not in offered and rng.random() < 0.6:
             offered.append(other)
     if names == ["record_return"] and "order_details" not in offered:
