@@ -1,16 +1,14 @@
 """The task solver with this kit's own loop."""
 
 import asyncio
+import functools
 from collections.abc import Callable
 
 from common import MAX_TOKENS, STEPS, TOOLS, serve
 
 from llmlab import Budget, connect
 from llmlab.agents import ToolLoop
-from llmlab.model import MAX_TOKENS as OURS
 from llmlab.tools import tool
-
-assert OURS == MAX_TOKENS
 
 
 def make() -> Callable[[str], str]:
@@ -18,7 +16,9 @@ def make() -> Callable[[str], str]:
     runner = asyncio.Runner()
     # Its budget counts the calls of tools as well.
     budget = Budget(steps=2 * STEPS, tokens=None, seconds=None)
-    agent = ToolLoop(runner.run(connect("endpoint")), [tool(function) for function in TOOLS], budget=budget)
+    model = runner.run(connect("endpoint"))
+    model.chat = functools.partial(model.chat, max_tokens=MAX_TOKENS)  # type: ignore[method-assign]
+    agent = ToolLoop(model, [tool(function) for function in TOOLS], budget=budget)
 
     def solve(task: str) -> str:
         run = runner.run(agent.run(task))
