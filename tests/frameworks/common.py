@@ -11,7 +11,7 @@ from contextlib import closing
 from typing import Any
 
 STEPS = 4  # calls of the model for one task; the longest takes three
-MAX_TOKENS = 200  # written in one call; a tool call takes less than 60 (with 512, one that rambles took a minute a task)
+MAX_TOKENS = 200  # written in one call; a tool call takes less than 60, and one that rambles is slow
 
 
 def get_order(order_id: int) -> str:
