@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,14 @@ def box_weights() -> Path:
         return weights.find(weights.BOX, settings.load().cache)
     except WeightsError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture
+def others(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Servers that a test starts through `connect` or `start`, apart from the box that all tests share."""
+    monkeypatch.setattr(embedded, "_running", {})
+    yield
+    embedded.stop_all()
 
 
 def _start_kernel(self: Any, *args: Any, **kwargs: Any) -> None:

@@ -2,7 +2,6 @@ import asyncio
 import hashlib
 import json
 import socket
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,14 +19,6 @@ from weather import PARIS, get_weather
 pytestmark = [pytest.mark.anyio, pytest.mark.live]
 
 QUESTION = "What is the capital of France?"
-
-
-@pytest.fixture
-def others(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Servers that a test starts through `connect` or `start`, apart from the box that all tests share."""
-    monkeypatch.setattr(embedded, "_running", {})
-    yield
-    embedded.stop_all()
 
 
 def root(box: Embedded) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.client
 import os
@@ -176,7 +177,8 @@ def start(settings: Settings) -> Embedded:
             except WeightsError:
                 if merged is None:
                     raise
-                merged.unlink(missing_ok=True)  # damaged since it was made
+                with contextlib.suppress(OSError):  # damaged since it was made; it may be there to read only
+                    merged.unlink()
                 made = Embedded(gguf, adapter, settings.threads, name, template)
             _running[gguf, adapter] = made
         return _running[gguf, adapter]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from llmlab import weights
 
-KEPT_DAYS = 30  # how long an unused file stays in the cache; each is 135 MB
+KEPT_DAYS = 30  # how long an unused file stays in the cache; each is 136 MB
 
 
 def merged(gguf: Path, adapter: Path, cache: Path) -> Path | None:
@@ -31,18 +31,18 @@ def merged(gguf: Path, adapter: Path, cache: Path) -> Path | None:
                 # Where another process was quicker and has its file open, Windows refuses; both files are the same.
                 with contextlib.suppress(PermissionError):
                     made.replace(target)
-        os.utime(target)
-        _tidy(folder)
     except Exception:  # no room, a cache that cannot be written; and for a damaged file `gguf` raises whatever comes
         return None
+    with contextlib.suppress(OSError):  # a cache that a whole class shares may be there to read only
+        os.utime(target)
+        _tidy(folder)
     return target
 
 
 def _tidy(folder: Path) -> None:
-    for old in folder.glob("*.gguf"):
+    for old in folder.rglob("*.gguf"):  # in the folders, too, that a killed process has left
         if time.time() - old.stat().st_mtime > KEPT_DAYS * 24 * 3600:
-            with contextlib.suppress(OSError):
-                old.unlink()
+            old.unlink()
 
 
 def _write(gguf: Path, adapter: Path, target: Path) -> Path:
