@@ -22,6 +22,9 @@ for name in [
     n for n in os.environ if n.startswith(("OPENAI_", "LLMLAB_")) and n not in ("LLMLAB_CACHE", "LLMLAB_NO_SKIP")
 ]:
     del os.environ[name]
+os.environ["LLMLAB_BOX"] = (
+    "tiny"  # what is tested on any model is tested on the quickest; tests name another where it counts
+)
 os.environ["LLMLAB_ENV_FILE"] = os.devnull
 os.environ["LLMLAB_STATE"] = tempfile.mkdtemp(prefix="llmlab-state-")
 
@@ -49,9 +52,9 @@ def box() -> embedded.Embedded:
 
 @pytest.fixture(scope="session")
 def box_weights() -> Path:
-    """The file of the model in the box."""
+    """The file of the smallest model in the box."""
     try:
-        return weights.find(weights.BOX, settings.load().cache)
+        return weights.find(weights.get("tiny"), settings.load().cache)
     except WeightsError as error:
         pytest.skip(str(error))
 

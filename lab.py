@@ -1,7 +1,8 @@
 """Set everything up and open the lab: `python3 lab.py`. Set everything up and run all tests: `python3 lab.py test`.
 
 Needs Python 3.11 to 3.13 and nothing else; everything goes into .venv beside this file. What follows `lab.py` is handed
-to the `llmlab` command (`python3 lab.py doctor`). A second call finds all in place and starts at once.
+to the `llmlab` command (`python3 lab.py doctor`). A second call finds all in place and starts at once. `--model small`
+chooses another size of the model in the box (standard, small, tiny).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
+SIZES = ("standard", "small", "tiny")
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
@@ -23,8 +25,15 @@ def main(arguments: list[str]) -> int:
         return fail(
             f"LLM Lab runs on Python 3.11 to 3.13, but this is {sys.version.split()[0]}; start lab.py with one of them."
         )
+    if arguments[:1] == ["--model"]:
+        if arguments[1:2] not in [[size] for size in SIZES]:
+            return fail(f"--model takes {', '.join(SIZES)}, but got {' '.join(arguments[1:2]) or 'nothing'}; name one.")
+        os.environ["LLMLAB_BOX"] = arguments[1]
+        arguments = arguments[2:]
     testing = arguments[:1] == ["test"]
-    if problem := set_up("test" if testing else "lab", fetch=arguments[:1] != ["fetch"]):
+    # The tests ask the smallest model, and fetch what else they need.
+    fetch: list[str | None] = [] if arguments[:1] == ["fetch"] else ["tiny"] if testing else [None]
+    if problem := set_up("test" if testing else "lab", fetch):
         return fail(problem)
     command = ["-m", "pytest", *arguments[1:]] if testing else ["-m", "llmlab.cli", *(arguments or ["lab"])]
     try:
@@ -33,8 +42,9 @@ def main(arguments: list[str]) -> int:
         return 130
 
 
-def set_up(level: str, fetch: bool = True) -> str | None:
-    """Make .venv, install the pinned packages, fetch the weights; returns what went wrong, if something did."""
+def set_up(level: str, fetch: list[str | None]) -> str | None:
+    """Make .venv, install the pinned packages, fetch weights (None: the size that fits); returns what went wrong, if
+    something did."""
     if subprocess.call([PYTHON, "-c", ""], stderr=subprocess.DEVNULL) if PYTHON.exists() else True:
         print("Making .venv …", flush=True)
         if subprocess.call([sys.executable, "-m", "venv", "--clear", VENV]):
@@ -45,12 +55,33 @@ def set_up(level: str, fetch: bool = True) -> str | None:
     if not stamp.exists() or stamp.read_text() != found:
         print(f"Installing the packages of requirements.txt for {level!r}: a minute or two, once …", flush=True)
         wanted = ".[test]" if level == "test" else "."
-        install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", "requirements.txt", "-e"]
-        if subprocess.call([PYTHON, *install, wanted], cwd=ROOT):
-            return "pip could not install the packages (its reason stands above); check the network and start again."
+        install = [
+            str(PYTHON),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "-c",
+            "requirements.txt",
+            "-e",
+        ]
+        # What the reader has set for other installations (PIP_USER, PIP_TARGET, PIP_PREFIX) does not hold for this one.
+        own = {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"}
+        env = {k: v for k, v in os.environ.items() if k not in ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT")} | own
+        done = subprocess.run(
+            [*install, wanted], cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True, errors="replace"
+        )
+        if done.returncode:
+            said = [line for line in done.stderr.splitlines() if line.startswith("ERROR:")] or done.stderr.splitlines()
+            print(done.stderr, file=sys.stderr)
+            why = said[-1].removeprefix("ERROR: ") if said else f"it ended with code {done.returncode}"
+            return f"pip could not install the packages: {why.rstrip('.')}. When that is mended, start again."
         stamp.write_text(found)
-    if fetch and subprocess.call([PYTHON, "-m", "llmlab.cli", "fetch", "--if-missing"], cwd=ROOT):
-        print("Going on without the model in the box.", flush=True)
+    for size in fetch:
+        command = [str(PYTHON), "-m", "llmlab.cli", "fetch", "--if-missing", *([size] if size else [])]
+        if subprocess.call(command, cwd=ROOT):
+            print("Going on without the model in the box.", flush=True)
     return None
 
 

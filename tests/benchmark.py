@@ -149,28 +149,6 @@ async def speed(rounds: int = 5) -> str:
     return f"{statistics.median(ratios):.3f} of llama.cpp's own {statistics.median(rates):.0f} tokens/s; goal 0.95"
 
 
-async def adapter_speed(rounds: int = 9) -> str:
-    """Tokens per second of the box with its adapter over those without, writing and reading, in turns."""
-    models = {"with": await connect("embedded"), "without": await connect("embedded", adapter=None, label="plain")}
-    rates: dict[str, list[tuple[float, float]]] = {name: [] for name in models}
-    for i in range(rounds):
-        for name, model in models.items():
-            text = (
-                f"Story {i}. " + "The sea is wide and the boat is small. " * 30 + "Tell this story in your own words."
-            )
-            reply = await model.chat(text, max_tokens=120, stream=False)
-            timings = reply.response["timings"]
-            rates[name].append((timings["predicted_per_second"], timings["prompt_per_second"]))
-    embedded.stop_all()
-    (writing, reading), (plain, plain_reading) = (
-        [statistics.median(column) for column in zip(*rates[name], strict=True)] for name in models
-    )
-    return (
-        f"{writing / plain:.2f} of the speed without it when writing ({writing:.0f} and {plain:.0f} tokens/s), "
-        f"{reading / plain_reading:.2f} when reading ({reading:.0f} and {plain_reading:.0f}); goal 0.85"
-    )
-
-
 if __name__ == "__main__":
     if sys.argv[1:] == ["stub"]:
         asyncio.run(stub())
@@ -180,4 +158,3 @@ if __name__ == "__main__":
         print(f"import llmlab     {importing()}")
         print(f"cold kernel       {cold_start()}")
         print(f"tokens a second   {asyncio.run(speed())} ({settings.load().threads} threads)")
-        print(f"with the adapter  {asyncio.run(adapter_speed())}")

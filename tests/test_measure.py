@@ -6,9 +6,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import settings as quick
+from hypothesis import strategies as st
 
 import llmlab
-from llmlab import cli, measure, settings
+from llmlab import cli, measure, settings, weights
 from llmlab.errors import LabError
 from llmlab.measure import Measured
 
@@ -109,36 +112,75 @@ def test_refresh_says_what_it_does_not_make(capsys: pytest.CaptureFixture[str]) 
     assert "does not make the comparison with other frameworks (tests/benchmark_frameworks.py)" in said
 
 
-def a_model(name: str, adapter: str | None) -> Any:
-    return SimpleNamespace(name=name, provenance={"llmlab.adapter.sha256": adapter} if adapter else {})
-
-
-BOX, BARE, STRONG = a_model("box", "abc"), a_model("box", "none"), a_model("strong", None)
+def a_model(name: str) -> Any:
+    return SimpleNamespace(name=name)
 
 
 @pytest.mark.parametrize(
     ("kept", "model", "chosen"),
     [
-        ([BARE, BOX, STRONG], STRONG, "strong None"),
-        ([BARE, BOX, STRONG], BOX, "box abc"),
-        ([BARE, BOX, STRONG], BARE, "box none"),
-        ([BARE, BOX], STRONG, "box abc"),
-        ([BOX, STRONG], BARE, "box abc"),
-        ([STRONG], BOX, None),
-        ([BARE], STRONG, None),
-        ([BARE, STRONG], BOX, None),
-        ([BOX], a_model("box", "newer"), "box abc"),
-        ([], BOX, None),
+        (["standard", "strong"], "strong", "strong"),
+        (["standard", "strong"], "small", "standard"),
+        (["strong"], "small", None),
+        ([], "standard", None),
     ],
 )
-def test_a_chapter_goes_on_with_the_connected_models_measurement_else_with_that_of_the_box(
-    kept: list[Any], model: Any, chosen: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_a_chapter_goes_on_with_the_connected_models_measurement_else_with_that_of_the_standard_model(
+    kept: list[str], model: str, chosen: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(measure, "MEASURED", tmp_path)
+
+    def name(size: str) -> str:
+        return weights.CATALOGUE[size].name if size in weights.CATALOGUE else size
+
     for one in kept:
-        adapter = one.provenance.get("llmlab.adapter.sha256")
-        Measured(ROWS, {"model": one.name, "adapter": adapter}).save("98")
-    Measured(ROWS, {"model": model.name, "adapter": "abc"}).save("97")  # of another chapter
-    assert len(list(tmp_path.glob("98-*"))) == len(kept)
-    found = measure.best("98", model)
-    assert (found and f"{found.about['model']} {found.about['adapter']}") == chosen
+        Measured(ROWS, {"model": name(one)}).save("98")
+    Measured(ROWS, {"model": name(model)}).save("97")  # of another chapter
+    found = measure.best("98", a_model(name(model)))
+    assert (found and found.about["model"]) == (chosen and name(chosen))
+
+
+# Intervals
+
+COUNTS = st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+quietly = quick(deadline=None, derandomize=True)  # no clock, no database, the same cases each time
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "low", "high"),
+    [
+        # R. G. Newcombe, "Two-sided confidence intervals for the single proportion", Statistics in Medicine 17 (1998),
+        # table I, method 3 (the score method of Wilson without continuity correction)
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0000, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_published_values(successes: int, trials: int, low: float, high: float) -> None:
+    assert measure.interval(successes, trials) == pytest.approx((low, high), abs=5e-5)
+
+
+@quietly
+@example((4, 4))  # without care, rounding puts the upper end below 1
+@given(COUNTS)
+def test_the_rate_lies_inside_its_interval_and_failures_have_the_mirrored_one(counts: tuple[int, int]) -> None:
+    successes, trials = counts
+    low, high = measure.interval(*counts)
+    assert 0 <= low <= successes / trials <= high <= 1
+    assert low < high
+    assert measure.interval(trials - successes, trials) == pytest.approx((1 - high, 1 - low), abs=1e-9)
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(-1, 5), (6, 5), (0, 0), (1, 0), (0, -3)])
+def test_impossible_counts_are_refused(successes: int, trials: int) -> None:
+    with pytest.raises(ValueError, match=f"not {successes} of {trials}"):
+        measure.interval(successes, trials)
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "text"),
+    [(7, 8, "7/8 (53–98 %)"), (0, 7, "0/7 (0–35 %)"), (7, 7, "7/7 (65–100 %)"), (1, 1, "1/1 (21–100 %)")],
+)
+def test_a_share_is_a_count_with_its_interval(successes: int, trials: int, text: str) -> None:
+    assert measure.share(successes, trials) == text

@@ -169,13 +169,11 @@ async def test_new_drafts_by_chance_are_made_although_two_are_the_same() -> None
 
 
 def test_a_judge_that_is_the_writer_itself_is_not_measured_twice() -> None:
-    def a_model(source: str, name: str, adapter: str | None = None) -> Any:
-        provenance = {"llmlab.adapter.sha256": adapter} if adapter else {}
-        return SimpleNamespace(source=source, name=name, provenance=provenance)
+    def a_model(source: str, name: str) -> Any:
+        return SimpleNamespace(source=source, name=name, provenance={})
 
-    box, bare = a_model("embedded", "box", "abc"), a_model("embedded", "box", "none")
-    endpoint = a_model("endpoint", "large")
-    assert mend.judges_of(box, bare) == {"the same model": box, "adapter off": bare}
-    assert mend.judges_of(bare, bare) == {"the same model": bare}
+    box, small, endpoint = a_model("embedded", "box"), a_model("embedded", "small"), a_model("endpoint", "large")
+    assert mend.judges_of(box, small) == {"the same model": box, "small": small}
+    assert mend.judges_of(box, box) == {"the same model": box}
     assert mend.judges_of(endpoint, a_model("endpoint", "large")) == {"the same model": endpoint}
     assert list(mend.judges_of(box, endpoint)) == ["the same model", "large"]

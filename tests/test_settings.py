@@ -36,7 +36,7 @@ def test_an_empty_variable_of_the_environment_switches_off_what_the_file_says(en
     # `llmlab record` relies on it: it sets LLMLAB_REPLAY to nothing, whatever the reader's .env holds.
     env_file.write_text("LLMLAB_REPLAY=recordings\n", encoding="utf-8")
     assert settings.load({"LLMLAB_REPLAY": ""}, env_file).replay is None
-    assert settings.load({}, env_file).replay == Path("recordings")
+    assert settings.load({}, env_file).replay == env_file.parent / "recordings"
 
 
 def test_the_file_can_be_named_in_the_environment(tmp_path: Path) -> None:
@@ -113,18 +113,15 @@ def test_paths_may_begin_with_a_tilde(env_file: Path) -> None:
     assert (found.cache, found.state) == (Path.home() / "c", Path.home() / "s")
 
 
-def test_the_lab_s_adapter_is_taken_unless_another_or_none_or_another_model_is_named(
-    env_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(settings, "ADAPTER", tmp_path / "lab.gguf")
-    assert settings.load({}, env_file).adapter is None, "there is no such file"
-    settings.ADAPTER.touch()
-    assert settings.load({}, env_file).adapter == settings.ADAPTER
-    assert settings.load({"LLMLAB_ADAPTER": "none"}, env_file).adapter is None
-    assert settings.load({"LLMLAB_ADAPTER": "mine.gguf"}, env_file).adapter == Path("mine.gguf")
-    assert settings.load({"LLMLAB_GGUF": "other.gguf"}, env_file).adapter is None
-    both = {"LLMLAB_GGUF": "other.gguf", "LLMLAB_ADAPTER": "mine.gguf"}
-    assert settings.load(both, env_file).adapter == Path("mine.gguf")
+def test_relative_paths_in_the_file_count_from_its_folder(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    env_file.write_text("LLMLAB_REPLAY=class\nLLMLAB_GGUF=../models/m.gguf\nLLMLAB_CACHE=/c\n", encoding="utf-8")
+    (env_file.parent / "work").mkdir()
+    monkeypatch.chdir(env_file.parent / "work")  # where kernels run
+    found = settings.load({}, env_file)
+    assert found.replay == env_file.parent / "class"
+    assert found.gguf == env_file.parent / "../models/m.gguf"
+    assert found.cache == Path("/c")
+    assert settings.load({"LLMLAB_REPLAY": "here"}, env_file).replay == Path("here"), "as a shell means it"
 
 
 def test_strict_is_only_the_digit_one(env_file: Path) -> None:

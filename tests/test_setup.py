@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import io
+import os
 import re
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+
+from llmlab import weights
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -175,12 +178,13 @@ def test_lab_py_refuses_another_python_in_a_sentence(
 def test_lab_py_sets_up_what_a_command_needs_and_returns_its_exit_code(
     arguments: list[str], level: str, command: list[str], lab: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    levels: list[tuple[str, bool]] = []
+    levels: list[tuple[str, list[str | None]]] = []
     calls: list[list[str]] = []
     monkeypatch.setattr(lab, "set_up", lambda level, fetch: levels.append((level, fetch)))
     monkeypatch.setattr(lab.subprocess, "call", lambda argv, cwd: calls.append(argv) or 7)
     assert lab.main(arguments) == 7
-    assert levels == [(level, arguments[:1] != ["fetch"])]
+    fetched: dict[str, list[str | None]] = {"fetch": [], "test": ["tiny"]}
+    assert levels == [(level, fetched.get((arguments or [""])[0], [None]))]
     assert [[str(a) for a in argv[1:]] for argv in calls] == [command]
 
 
@@ -210,7 +214,11 @@ def place(lab: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> l
             lab.PYTHON.touch()
         return 0
 
+    def run(argv: list[Any], **_: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess(argv, call(argv), "", "")
+
     monkeypatch.setattr(lab.subprocess, "call", call)
+    monkeypatch.setattr(lab.subprocess, "run", run)
     return calls
 
 
@@ -220,38 +228,82 @@ def kinds(calls: list[list[str]]) -> list[str]:
 
 
 def test_a_second_start_installs_nothing(lab: ModuleType, place: list[list[str]]) -> None:
-    assert lab.set_up("lab") is None
+    assert lab.set_up("lab", [None]) is None
     assert kinds(place) == ["venv", "install", "fetch"]
     [install] = [argv for argv in place if "install" in argv]
     assert install[-4:] == ["-c", "requirements.txt", "-e", "."], "everything is held to the list"
     place.clear()
-    assert lab.set_up("lab") is None
+    assert lab.set_up("lab", [None]) is None
     assert kinds(place) == ["look", "fetch"]
     assert "--if-missing" in place[-1]
 
 
 def test_a_changed_list_is_installed_anew_and_so_are_the_tests(lab: ModuleType, place: list[list[str]]) -> None:
-    lab.set_up("lab")
+    lab.set_up("lab", [None])
     place.clear()
     (lab.ROOT / "requirements.txt").write_text("two", encoding="utf-8")
-    lab.set_up("lab")
+    lab.set_up("lab", [None])
     assert kinds(place) == ["look", "install", "fetch"]
     place.clear()
-    lab.set_up("test")
+    lab.set_up("test", ["tiny"])
     assert kinds(place) == ["look", "install", "fetch"]
     assert place[1][-1] == ".[test]"
 
 
-def test_a_failed_install_is_a_sentence_and_is_tried_again(
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        (
+            "WARNING: old\nERROR: Could not find a version that satisfies x==9\nERROR: No matching distribution found for x==9\n",
+            "pip could not install the packages: No matching distribution found for x==9. When that is mended, start again.",
+        ),
+        ("", "pip could not install the packages: it ended with code 2. When that is mended, start again."),
+    ],
+)
+def test_a_failed_install_says_what_pip_said_and_is_tried_again(
+    said: str, sentence: str, lab: ModuleType, place: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    works = lab.subprocess.run
+    monkeypatch.setattr(lab.subprocess, "run", lambda argv, **k: subprocess.CompletedProcess(argv, 2, "", said))
+    assert lab.set_up("lab", [None]) == sentence
+    monkeypatch.setattr(lab.subprocess, "run", works)
+    place.clear()
+    assert lab.set_up("lab", [None]) is None
+    assert "install" in kinds(place)
+
+
+def test_pip_is_not_told_what_was_set_for_other_installations(
     lab: ModuleType, place: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    works = lab.subprocess.call
-    monkeypatch.setattr(lab.subprocess, "call", lambda argv, **k: works(argv) or int("install" in argv))
-    assert "pip could not install" in lab.set_up("lab")
-    monkeypatch.setattr(lab.subprocess, "call", works)
-    place.clear()
-    assert lab.set_up("lab") is None
-    assert "install" in kinds(place)
+    for name in ("PIP_USER", "PIP_REQUIRE_VIRTUALENV"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("PIP_TARGET", "elsewhere")
+    given: list[dict[str, str]] = []
+    works = lab.subprocess.run
+    monkeypatch.setattr(lab.subprocess, "run", lambda argv, **k: given.append(k["env"]) or works(argv))
+    lab.set_up("lab", [])
+    assert (given[0]["PIP_USER"], given[0]["PIP_REQUIRE_VIRTUALENV"], "PIP_TARGET" in given[0]) == ("0", "0", False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "size", "handed_on"),
+    [(["--model", "small"], "small", []), (["--model", "tiny", "doctor"], "tiny", ["doctor"])],
+)
+def test_lab_py_hands_the_size_of_the_model_on(
+    arguments: list[str], size: str, handed_on: list[str], lab: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+    monkeypatch.setenv("LLMLAB_BOX", "")
+    monkeypatch.setattr(lab, "set_up", lambda level, fetch: None)
+    monkeypatch.setattr(lab.subprocess, "call", lambda argv, cwd: seen.append((os.environ["LLMLAB_BOX"], argv[3:])))
+    lab.main(arguments)
+    assert seen == [(size, handed_on or ["lab"])]
+
+
+def test_lab_py_knows_the_sizes_of_the_catalogue(lab: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tuple(weights.CATALOGUE) == lab.SIZES
+    assert lab.main(["--model", "huge"]) == 1
+    assert capsys.readouterr().err == "--model takes standard, small, tiny, but got huge; name one.\n"
 
 
 def test_weights_that_cannot_be_fetched_do_not_keep_the_lab_shut(
@@ -259,7 +311,7 @@ def test_weights_that_cannot_be_fetched_do_not_keep_the_lab_shut(
 ) -> None:
     works = lab.subprocess.call
     monkeypatch.setattr(lab.subprocess, "call", lambda argv, **k: works(argv) or int("fetch" in argv))
-    assert lab.set_up("lab") is None
+    assert lab.set_up("lab", [None]) is None
     assert "Going on without the model in the box." in capsys.readouterr().out
 
 

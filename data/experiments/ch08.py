@@ -268,15 +268,14 @@ async def verdicts(
 
 
 def judges_of(model: Model, other: Model) -> dict[str, Model]:
-    """The writer itself, and the other model by what it is; on an endpoint both are the same, so there is one judge."""
+    """The writer itself, and the other model by its name; where both are the same there is one judge."""
     same = (model.source, model.name, model.provenance) == (other.source, other.name, other.provenance)
-    what = "adapter off" if other.provenance.get("llmlab.adapter.sha256") == "none" else other.name
-    return {"the same model": model} if same else {"the same model": model, what: other}
+    return {"the same model": model} if same else {"the same model": model, other.name: other}
 
 
 async def full(model: Model, told: Callable[[Row], None] | None = None) -> Measured:
     """Twelve posts with each judge and without advice, for three rounds; 24 verdicts by each judge."""
-    judges = judges_of(model, await connect(adapter=None, label="judge"))
+    judges = judges_of(model, await connect("small", label="judge"))
     agents: dict[str, Callable[[Post], Reflective]] = {
         f"judge: {name}": lambda post, judge=judge: Reflective(model, post.criteria, judge=judge, rounds=ROUNDS)  # type: ignore[misc]
         for name, judge in judges.items()

@@ -4,38 +4,49 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import httpx2
 import openai
 
-from llmlab import embedded, recording, settings, trace
+from llmlab import embedded, recording, settings, trace, weights
 from llmlab.errors import SettingsError
 from llmlab.model import Model, Source
+
+Size = Literal["standard", "small", "tiny"]
 
 PATIENCE = 5  # seconds; a server that asks for a longer pause is an error now, instead of a cell that hangs
 
 
-async def connect(which: Source | None = None, *, label: str = "model", **override: Any) -> Model:
+async def connect(which: Source | Size | None = None, *, label: str = "model", **override: Any) -> Model:
     """Connect to a model: the recording that LLMLAB_REPLAY names, else the endpoint that is configured, else the box.
 
-    `which` chooses one of the three; `override` replaces fields of `Settings` (gguf, adapter, model, base_url …):
-    `adapter=None` is the model in the box as its makers published it.
-    A chapter that talks to two models gives each a `label`, by which their recordings are told apart.
+    `which` chooses one of the three (embedded, endpoint, recording), or a size of the model in the box (standard, small,
+    tiny); `override` replaces fields of `Settings` (gguf, model, base_url …). A chapter that talks to two models gives each
+    a `label`, by which their recordings are told apart.
     """
-    if "gguf" in override:
-        override = {"adapter": None, **override}  # the lab's adapter fits only the model in the box
-    config = replace(settings.load(), **override)
+    config, named = replace(settings.load(), **override), which == "recording"
+    if which in weights.CATALOGUE:
+        # In a replay a size is a label of its own, so that the same cell works with and without a recording.
+        label, config = which if label == "model" else label, replace(config, box=which, gguf=None)
+        which = "recording" if config.replay else "embedded"
     if which is None:
         which = "recording" if config.replay else "endpoint" if config.uses_endpoint else "embedded"
     if which == "recording":
-        return _replayed(config, label)
+        if named or config.strict or not config.replay or recording.file_in(config.replay, config.chapter).is_file():
+            return _replayed(config, label)
+        print(
+            f"No recording of {config.chapter or 'this session'} is in {config.replay.name}; the model in the box answers."
+        )
+        which = "embedded"
     if which == "endpoint":
         model = await _endpoint(config, label)
     elif which == "embedded":
         model = await _embedded(config, label)
     else:
-        raise SettingsError(f"connect takes embedded, endpoint or recording, not {which!r}; correct the name.")
+        raise SettingsError(
+            f"connect takes embedded, endpoint, recording, {', '.join(weights.CATALOGUE)}, not {which!r}; correct the name."
+        )
     if config.record:
         about = {"name": model.name, "source": model.source, "provenance": model.provenance}
         can = sorted(c for c, yes in model.known_capabilities.items() if yes)

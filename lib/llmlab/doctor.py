@@ -12,6 +12,7 @@ from collections.abc import Callable
 from importlib import metadata
 from typing import Any
 
+import psutil
 from packaging.requirements import Requirement
 
 from llmlab import connect, settings, weights
@@ -27,6 +28,7 @@ def run() -> int:
         "Python": (python, True),
         "packages": (packages, True),
         "Jupyter kernel": (kernel, True),
+        "machine": (machine, False),
         "model in the box": (box, True),
         "endpoint": (endpoint, True),
         "Node": (node, False),
@@ -94,11 +96,20 @@ def kernel() -> Finding:
     return False, "Jupyter's kernel python3 is another Python; run `python -m ipykernel install --sys-prefix`"
 
 
+def machine() -> Finding:
+    """Memory and cores, and the size of the model in the box that fits them."""
+    config = settings.load()
+    chosen, why = weights.choose(config.box, config.cache)
+    memory, cores = psutil.virtual_memory().total, psutil.cpu_count() or 1
+    has = f"{memory / 1e9:.0f} GB of memory, {cores} core{'s' * (cores > 1)}"
+    return why is None, f"{has}; " + (why or f"the {chosen.key} model fits")
+
+
 def box() -> Finding:
     """Whether the model in the box is whole, loads and answers."""
     config = settings.load()
     if config.gguf is None:
-        weights.find(weights.BOX, config.cache)
+        weights.find(weights.choose(config.box, config.cache)[0], config.cache)
 
     async def ask() -> Any:
         model = await connect("embedded")
@@ -107,8 +118,7 @@ def box() -> Finding:
         return reply
 
     reply = asyncio.run(ask())
-    adapted = f" with the adapter {config.adapter.name}" if config.adapter else ""
-    return bool(reply.text), f"{reply.model}{adapted} answered {reply.text!r} in {reply.seconds:.1f} s"
+    return bool(reply.text), f"{reply.model} answered {reply.text!r} in {reply.seconds:.1f} s"
 
 
 def endpoint() -> Finding:
@@ -139,7 +149,7 @@ def disk() -> Finding:
     """Free space where the reader works."""
     free = shutil.disk_usage(settings.ROOT).free
     return free >= MIN_FREE, f"{free / 1e9:.1f} GB free" + (
-        "" if free >= MIN_FREE else ", but 0.5 GB are needed; make room"
+        "" if free >= MIN_FREE else f", but {MIN_FREE / 1e9:.1f} GB are needed; make room"
     )
 
 

@@ -1,7 +1,7 @@
 """Experiments: tasks with known answers, agents that try them, and what it took, as rows that a table can be made of.
 
 A chapter runs a few tasks live; `llmlab measure 06` runs all of them and keeps the rows in data/measured/, with the
-model, its adapter, the date and the class of machine.
+model, the date and the class of machine.
 """
 
 from __future__ import annotations
@@ -15,21 +15,38 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from math import sqrt
 from pathlib import Path
 from statistics import fmean, median
 from types import ModuleType
 from typing import Any
 
-from llmlab import settings
+from llmlab import settings, weights
 from llmlab.agents import Agent, Run
 from llmlab.errors import LabError
-from llmlab.evaluate import interval, share
 from llmlab.model import Model
 from llmlab.show.view import View, table_of
 
 EXPERIMENTS = settings.DATA / "experiments"
 MEASURED = settings.DATA / "measured"
+Z95 = 1.959964  # the 97.5 % point of the normal distribution
 Row = dict[str, Any]
+
+
+def interval(successes: int, trials: int) -> tuple[float, float]:
+    """The 95 % interval of a success rate (E. B. Wilson, 1927, JASA 22:209): sound for few trials, and for 0 or all."""
+    if not 0 <= successes <= trials or trials == 0:
+        raise ValueError(f"interval takes 0 <= successes <= trials and trials > 0, not {successes} of {trials}")
+    p, z2 = successes / trials, Z95**2
+    centre = (p + z2 / (2 * trials)) / (1 + z2 / trials)
+    half = Z95 * sqrt(p * (1 - p) / trials + z2 / (4 * trials**2)) / (1 + z2 / trials)
+    return max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half))  # p is inside, also after rounding
+
+
+def share(successes: int, trials: int) -> str:
+    """A count with its interval, for tables: "7/8 (53–98 %)"."""
+    low, high = interval(successes, trials)
+    return f"{successes}/{trials} ({100 * low:.0f}–{100 * high:.0f} %)"
 
 
 @dataclass(frozen=True)
@@ -92,17 +109,13 @@ class Measured:
 
     @property
     def label(self) -> str:
-        """Model, adapter, date and machine in a line."""
-        adapter = self.about.get("adapter")
-        parts = [self.about.get("model"), f"adapter {adapter}" if adapter else "", self.about.get("date")]
-        return ", ".join(str(p) for p in [*parts, self.about.get("machine")] if p)
+        """Model, date and machine in a line."""
+        return ", ".join(str(self.about[name]) for name in ("model", "date", "machine") if self.about.get(name))
 
     def save(self, chapter: str, folder: Path | None = None, columns: Sequence[str] = ("variant",)) -> Path:
         """Keep it as JSON in data/measured, one file for a chapter and model: what it was made with, the counts by these
         columns, and every row."""
         name = re.sub(r"[^A-Za-z0-9.]+", "-", str(self.about.get("model", "model"))).strip("-")
-        if self.about.get("adapter") == "none":
-            name += "-without-adapter"
         return self.write((folder or MEASURED) / f"{chapter}-{name}.json", columns)
 
     def write(self, file: Path, columns: Sequence[str] = ()) -> Path:
@@ -164,12 +177,11 @@ def cost_of(run: Run) -> Row:
 
 
 def made_with(model: Model) -> dict[str, Any]:
-    """Model, source, adapter, date and class of machine: no names of people or machines."""
+    """Model, source, date and class of machine: no names of people or machines."""
     recorded = model.provenance.get("llmlab.recorded")  # a replay has to say the same on every day and machine
     return {
         "model": model.name,
         "source": model.source,
-        "adapter": model.provenance.get("llmlab.adapter.sha256"),
         "date": recorded or datetime.now(UTC).date().isoformat(),
         "machine": None if recorded else machine(),
     }
@@ -186,13 +198,9 @@ def kept(chapter: str, folder: Path | None = None) -> list[Measured]:
 
 
 def best(chapter: str, model: Model) -> Measured | None:
-    """The full measurement that a chapter goes on with: of the connected model, else of the model in the box as the kit
-    ships it, else none."""
-    found = kept(chapter)
-    adapter = model.provenance.get("llmlab.adapter.sha256")
-    of_model = [m for m in found if (m.about.get("model"), m.about.get("adapter")) == (model.name, adapter)]
-    of_box = [m for m in found if m.about.get("adapter") not in (None, "none")]
-    return next(iter([*of_model, *of_box]), None)
+    """The full measurement that a chapter goes on with: of the connected model, else of the standard model, else none."""
+    found = {m.about.get("model"): m for m in kept(chapter)}
+    return found.get(model.name) or found.get(weights.CATALOGUE["standard"].name)
 
 
 def pieces(chapter: str) -> ModuleType:

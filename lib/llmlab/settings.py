@@ -1,4 +1,7 @@
-"""What the reader can configure, from the environment or from `.env` in the kit's folder (environment first)."""
+"""What the reader can configure, from the environment or from `.env` in the kit's folder (environment first).
+
+Relative paths in the file count from its folder.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,6 @@ from llmlab.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "data"
-ADAPTER = DATA / "adapter" / "lab.gguf"  # made for the model in the box, and for no other
 CAPABILITIES = ("tools", "json_schema", "vision", "logprobs")
 
 
@@ -30,8 +32,8 @@ class Settings:
     price_in: float | None = None
     price_out: float | None = None
     currency: str = "USD"
+    box: str | None = None
     gguf: Path | None = None
-    adapter: Path | None = None
     threads: int = 2
     timeout: float = 120.0
     replay: Path | None = None
@@ -59,7 +61,11 @@ def load(environment: Mapping[str, str] | None = None, env_file: Path | None = N
     values = {k: v for k, v in {**written, **environment}.items() if v}
 
     def path(name: str) -> Path | None:
-        return Path(values[name]).expanduser() if name in values else None
+        if name not in values:
+            return None
+        found = Path(values[name]).expanduser()
+        # A kernel runs in work/, but the file is written by somebody who looks at the folder it stands in.
+        return file.parent / found if name not in environment else found
 
     def number(name: str, least: float = 0.0) -> float | None:
         if name not in values:
@@ -75,7 +81,6 @@ def load(environment: Mapping[str, str] | None = None, env_file: Path | None = N
             )
         return found
 
-    own_adapter = ADAPTER if "LLMLAB_GGUF" not in values and ADAPTER.is_file() else None
     return Settings(
         base_url=values.get("OPENAI_BASE_URL"),
         api_key=values.get("OPENAI_API_KEY"),
@@ -84,8 +89,8 @@ def load(environment: Mapping[str, str] | None = None, env_file: Path | None = N
         price_in=number("LLMLAB_PRICE_IN"),
         price_out=number("LLMLAB_PRICE_OUT"),
         currency=values.get("LLMLAB_CURRENCY", "USD"),
+        box=values.get("LLMLAB_BOX"),
         gguf=path("LLMLAB_GGUF"),
-        adapter=None if values.get("LLMLAB_ADAPTER") == "none" else path("LLMLAB_ADAPTER") or own_adapter,
         threads=int(number("LLMLAB_THREADS", 1) or min(os.cpu_count() or 2, 4)),
         timeout=number("LLMLAB_TIMEOUT", 0.001) or 120.0,
         replay=path("LLMLAB_REPLAY"),

@@ -32,8 +32,8 @@ async def test_it_revises_by_the_first_advice_until_nothing_is_left_to_advise() 
     run = await Reflective(script.model, [has("a"), has("b")]).run("Write.")
     assert (run.answer, [draft.met for draft in run.notes["drafts"]]) == ("x a b", [0, 1, 2])
     assert script.said[1:] == [
-        "Revise the text by this advice: add a\n\nx",
-        "Revise the text by this advice: add b\n\nx a",
+        "Revise the text by this advice: add a\nWrite only the revised text.\n\nx",
+        "Revise the text by this advice: add b\nWrite only the revised text.\n\nx a",
     ]
 
 
@@ -98,8 +98,8 @@ async def test_a_criterion_in_words_is_judged_by_the_judge() -> None:
     writer, judge = Script("Draft.", "Better."), Script(verdict(False, "be kinder"), verdict(True, "still, a comma"))
     run = await Reflective(writer.model, [Criterion("It is kind.")], judge=judge.model).run("Write.")
     assert (run.stopped, run.answer) == ("done", "Better.")
-    assert writer.said[1] == "Revise the text by this advice: be kinder\n\nDraft."
-    assert judge.said[1] == "Text: Better.\nCriterion: It is kind.\nVerdict as JSON (meets, score, advice)."
+    assert writer.said[1] == "Revise the text by this advice: be kinder\nWrite only the revised text.\n\nDraft."
+    assert judge.said[1].startswith("Text: Better.\nCriterion: It is kind.\nDoes the text meet the criterion?")
     assert judge.asked[0]["response_format"]["json_schema"]["name"] == "Verdict"
     assert run.spent.model_calls == 4
 
@@ -115,7 +115,7 @@ async def test_a_verdict_that_cannot_be_read_is_no_yes_and_ends_nothing(said: st
     writer, judge = Script("Draft.", "Better."), Script(said, verdict(True))
     run = await Reflective(writer.model, [Criterion("It is kind.")], judge=judge.model).run("Write.")
     assert (run.stopped, run.answer) == ("done", "Better.")
-    assert writer.said[1] == "Revise the text by this advice: It is kind.\n\nDraft."
+    assert writer.said[1] == "Revise the text by this advice: It is kind.\nWrite only the revised text.\n\nDraft."
     [event] = [step for step in run.trace if step.name == "unreadable verdict"]
     assert "JSON of the shape Verdict" in event.get("error")
 

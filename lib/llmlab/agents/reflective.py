@@ -53,8 +53,9 @@ class Reflective(Agent):
     repeats = True  # whether the same request gets the same reply, as it does at temperature 0
     prompts = {
         "draft": "{task}",
-        "judge": "Text: {text}\nCriterion: {criterion}\nVerdict as JSON (meets, score, advice).",
-        "revise": "Revise the text by this advice: {advice}\n\n{text}",
+        "judge": "Text: {text}\nCriterion: {criterion}\nDoes the text meet the criterion? Answer as JSON with meets (true or "
+        "false), score (0 to 10) and advice (what to change, empty if nothing).",
+        "revise": "Revise the text by this advice: {advice}\nWrite only the revised text.\n\n{text}",
     }
 
     def __init__(
