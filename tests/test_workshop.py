@@ -153,6 +153,20 @@ def test_a_notebook_that_was_recorded_gives_the_same_in_a_strict_replay(box_weig
     assert file.read_bytes() == before, "running does not write; recording does"
 
 
+@pytest.mark.live
+def test_a_kernel_in_work_replays_from_the_folder_that_the_env_file_names(box_weights: Path, tmp_path: Path) -> None:
+    """As the README says it: a folder `class` beside `.env`, and the reader's copies in work/."""
+    (tmp_path / "work").mkdir()
+    file = notebook(tmp_path / "work", TINY)
+    workshop.run(file, {"LLMLAB_RECORD": str(tmp_path / "class"), "LLMLAB_REPLAY": ""})
+    (tmp_path / ".env").write_text("LLMLAB_REPLAY=class\n", encoding="utf-8")
+    ran = workshop.run(file, {"LLMLAB_ENV_FILE": str(tmp_path / ".env")})
+    assert said(ran).startswith("recording | ")
+    (tmp_path / "class" / "00_tiny.jsonl").unlink()
+    ran = workshop.run(file, {"LLMLAB_ENV_FILE": str(tmp_path / ".env")})
+    assert said(ran).startswith("No recording of 00_tiny is in class; the model in the box answers.\nembedded | ")
+
+
 @pytest.fixture
 def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file = notebook(tmp_path, "1 + 1")
