@@ -59,6 +59,15 @@ def box_weights() -> Path:
         pytest.skip(str(error))
 
 
+@pytest.fixture(scope="session")
+def standard() -> None:
+    """Skips where the weights that chapters are written for are missing."""
+    try:
+        weights.find(weights.get("standard"), settings.load().cache)
+    except WeightsError as error:
+        pytest.skip(str(error))
+
+
 @pytest.fixture
 def others(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Servers that a test starts through `connect` or `start`, apart from the box that all tests share."""

@@ -144,10 +144,12 @@ def main() -> None:
     args = parser.parse_args()
     if args.one:
         size, name = args.one.split(":")
-        found = whole(size) if name == "whole" else speeds(Asked(size, SETTINGS[name]), 3)
-        print(
-            json.dumps({**found, "memory_gb": psutil.Process().memory_info().rss / 1e9} if name != "whole" else found)
-        )
+        if name == "whole":
+            found = whole(size)
+        else:
+            asked = Asked(size, SETTINGS[name])
+            found = {**speeds(asked, 3), "memory_gb": psutil.Process().memory_info().rss / 1e9}
+        print(json.dumps(found))
         sys.stdout.flush()
         os._exit(0)
     from llmlab import measure

@@ -6,11 +6,10 @@ from typing import Any, Literal
 
 import pytest
 
-from llmlab import connect, settings, weights
-from llmlab.errors import WeightsError
+from llmlab import connect
 from llmlab.tools import Tool, tool
 
-pytestmark = [pytest.mark.anyio, pytest.mark.live, pytest.mark.slow]
+pytestmark = [pytest.mark.anyio, pytest.mark.live, pytest.mark.slow, pytest.mark.usefixtures("standard")]
 
 
 @tool
@@ -62,14 +61,6 @@ PLAIN = [
     ("In which year did the Second World War end?", "1945"),
     ("What colour do you get from blue and yellow?", "green"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def _there() -> None:
-    try:
-        weights.find(weights.get("standard"), settings.load().cache)
-    except WeightsError as error:
-        pytest.skip(str(error))
 
 
 def fits(wanted: dict[str, Any], given: dict[str, Any]) -> bool:

@@ -142,7 +142,7 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="module")
-def address(chromium: str, box_weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def address(chromium: str, standard: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """`llmlab lab`, as the reader starts it, from a copy of the kit: nobody's work/ is touched. Its address with token."""
     kit = tmp_path_factory.mktemp("kit")
     for file in [*ROOT.glob("lib/llmlab/**/*.*"), *ROOT.glob("data/**/*.*"), *ROOT.glob("notebooks/*.ipynb")]:
@@ -153,7 +153,7 @@ def address(chromium: str, box_weights: Path, tmp_path_factory: pytest.TempPathF
     with tempfile.TemporaryDirectory(prefix="lab-") as own:
         folders = {f"JUPYTER_{part}_DIR": f"{own}/{part.lower()}" for part in ("CONFIG", "DATA", "RUNTIME")}
         environment = {**os.environ, **folders, "IPYTHONDIR": f"{own}/ipython", "PYTHONPATH": str(kit / "lib")}
-        environment |= {"LLMLAB_STATE": str(kit / "state")}
+        environment |= {"LLMLAB_STATE": str(kit / "state"), "LLMLAB_BOX": "standard"}
         environment.pop("PYTEST_CURRENT_TEST", None)
         options = ["--no-browser", "--port=0", "--LabApp.expose_app_in_browser=True"]
         server = subprocess.Popen(
@@ -262,7 +262,7 @@ def test_the_real_model_answered(start: Lab) -> None:
     card = start.output("reply = await model.chat(")
     expect(card).to_contain_text("Paris")
     expect(card).to_contain_text(
-        re.compile(r"embedded: SmolLM2\S* · \d+ tokens in \(\d+ cached\) · \d+ out · [\d.]+ s")
+        re.compile(r"embedded: Qwen2\.5-Coder\S* · \d+ tokens in \(\d+ cached\) · \d+ out · [\d.]+ s")
     )
     card.get_by_text("the request, as it was sent").click()
     expect(card.locator("pre").first).to_contain_text('"role": "user"')

@@ -20,7 +20,7 @@ from llmlab.settings import DATA, ROOT
 
 NOTEBOOKS = ROOT / "notebooks"
 WORK = ROOT / "work"
-CELL_SECONDS = 120
+CELL_SECONDS = 240
 
 
 def chapter_files(numbers: list[str] | None = None) -> list[Path]:
