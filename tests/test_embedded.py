@@ -88,7 +88,7 @@ def test_the_model_reads_a_tool_as_a_signature_also_one_with_parts_of_its_own(bo
     body = {"messages": [{"role": "user", "content": "Hi."}], "tools": [offered]}
     prompt = httpx2.post(f"{root(box)}/apply-template", headers=keyed(box), json=body).json()["prompt"]
     assert (
-        'pack(cups: list of {"size": "S" or "L", "price": number}, note?: string or null, copies?: integer = 2, '
+        'pack(cups: list of {"size": "S" | "L", "price": number}, note?: string | null, copies?: integer = 2, '
         'rest?: object, self?: {"next": {"next": {"next": object}}}): Pack.\n  copies: How many.\n'
     ) in prompt
 
