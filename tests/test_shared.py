@@ -35,9 +35,11 @@ def lab(monkeypatch: pytest.MonkeyPatch) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
-def server() -> psutil.Process:
-    """The process of the server, as its file names it."""
-    return psutil.Process(json.loads(Path(os.environ[shared.VARIABLE]).read_text())["pid"])
+def server(lab: subprocess.Popen[str]) -> psutil.Process:
+    """The process of the server, as its file names it once it runs."""
+    while (pid := json.loads(Path(os.environ[shared.VARIABLE]).read_text())["pid"]) == lab.pid:
+        time.sleep(0.05)
+    return psutil.Process(pid)
 
 
 def is_gone(process: psutil.Process, seconds: float = 10) -> bool:
@@ -71,7 +73,7 @@ async def test_another_size_is_served_by_the_kernel_itself(box_weights: Path, la
 @pytest.mark.parametrize("how", ["ends", "is killed"])
 def test_no_server_stays_behind_when_the_lab(how: str, box_weights: Path, lab: subprocess.Popen[str]) -> None:
     assert shared.find("tiny")
-    process, state = server(), Path(os.environ[shared.VARIABLE])
+    process, state = server(lab), Path(os.environ[shared.VARIABLE])
     if how == "ends":
         assert lab.stdin
         lab.stdin.close()
@@ -83,7 +85,7 @@ def test_no_server_stays_behind_when_the_lab(how: str, box_weights: Path, lab: s
 
 
 def test_a_server_that_was_killed_is_not_waited_for(box_weights: Path, lab: subprocess.Popen[str]) -> None:
-    process = server()
+    process = server(lab)
     process.kill()
     started = time.monotonic()
     assert shared.find("tiny") is None

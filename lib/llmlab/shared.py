@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,8 @@ from llmlab.errors import LabError
 VARIABLE = "LLMLAB_SHARED"
 START_SECONDS = 120  # a slow disk reads a gigabyte in this time
 TICK = 0.1
+
+_begun: list[subprocess.Popen[bytes]] = []
 
 
 @dataclass
@@ -44,8 +47,9 @@ def begin(box: str) -> subprocess.Popen[bytes]:
     apart: dict[str, Any] = (
         {"creationflags": 0x00000200} if sys.platform == "win32" else {"start_new_session": True}
     )  # CREATE_NEW_PROCESS_GROUP
+    _write(state, {"box": box, "pid": os.getpid()})  # until the process puts its own there
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, **apart)
-    _write(state, {"box": box, "pid": process.pid})
+    _begun.append(process)  # the pipe is open as long as somebody holds it
     os.environ[VARIABLE] = str(state)
     return process
 
@@ -67,6 +71,7 @@ def find(box: str) -> Shared | None:
 
 def serve(box: str, state: Path) -> None:
     """What the process does: load the model, say where it answers, and end when the parent's end of the pipe closes."""
+    _write(state, {"box": box, "pid": os.getpid()})
     threading.Thread(target=_end_with_the_parent, args=[state], daemon=True).start()
     # Imported here: `embedded` asks this module for the shared server.
     from llmlab import embedded, settings, weights
@@ -88,8 +93,7 @@ def _end_with_the_parent(state: Path) -> None:
 
 
 def _end(state: Path) -> None:
-    state.unlink(missing_ok=True)
-    state.parent.rmdir()
+    shutil.rmtree(state.parent, ignore_errors=True)
     os._exit(0)  # at once: an answer that is being written has no reader any more
 
 
