@@ -14,7 +14,7 @@ COLUMNS = ("steps", "variant")  # by which `llmlab measure` tells the rows apart
 DIRECT = "Give only the answer, as 'Answer:' and the number."
 STEPS = "Think step by step, then end with 'Answer:' and the number."
 LENGTHS = (1, 2, 3, 4, 5)
-HIGHEST = 60  # no amount is larger: beyond, the model in the box can hardly calculate
+HIGHEST = 60  # no amount is larger: what goes wrong should be the steps, and not large numbers
 VOTED = 6  # of each length: a vote takes five calls
 
 # How a story begins and ends, and what can happen between: {k} more, {k} fewer, {k} times as many, half.
@@ -44,7 +44,7 @@ STORIES = [
         "x Ines fills it until there are {k} times as many. / : Half of them are planted.",
     ),
 ]
-_calculation = re.compile(r"(\d+) ([-+x*/]) (\d+) = (\d+)")
+_calculation = re.compile(r"(?<![\d.])(?<![-+x*/×÷] )(\d+) ([-+x*/×÷]|\\times|\\div) (\d+) = (\d+)(?!\.?\d)")
 
 
 def problem(rng: random.Random, steps: int) -> tuple[str, int]:
@@ -93,7 +93,9 @@ def calculations(text: str) -> list[bool]:
     found = []
     for a, sign, b, result in _calculation.findall(text):
         x, y, z = int(a), int(b), int(result)
-        found.append({"+": x + y == z, "-": x - y == z, "/": y * z == x}.get(sign, x * y == z))
+        divided = y * z == x
+        known = {"+": x + y == z, "-": x - y == z, "/": divided, "÷": divided, r"\div": divided}
+        found.append(known.get(sign, x * y == z))
     return found
 
 
