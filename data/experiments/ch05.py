@@ -23,7 +23,7 @@ COLUMNS = ("job",)  # by which `llmlab measure` tells the rows apart
 # The whole of each agent: what stands around the task. A task for SQL holds its tables, one for a tweet its text.
 PROMPTS = {
     "sql": "{task} Write the SQLite query.",
-    "tweet": "{task}",
+    "tweet": "{task}\n\nWrite one short sentence, without hashtags.",
     "direct": "{task} Answer briefly.",
 }
 
