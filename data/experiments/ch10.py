@@ -171,8 +171,8 @@ class OneConversation(Agent):
 
 
 def loop(model: Model, shop: Shop) -> ToolLoop:
-    """One agent with all the tools: the loop of chapter 04, told what comes when."""
-    task = f"{{task}} First call search_documents, then ask_database. {GOALS['writer'][:-1]}."
+    """One agent with all the tools: the loop of chapter 04, told where to begin and what the note has to tell."""
+    task = "{task} Begin with search_documents. The note has to tell the price and the sales, too."
     return ToolLoop(model, tools(shop), prompts={"task": task}, budget=BUDGET)
 
 
@@ -267,7 +267,7 @@ class Brief(SingleStep):
 
     async def work(self, run: Run) -> None:
         """Ask."""
-        run.answer = (await self.model.chat(run.task, max_tokens=80, stream=False)).text.strip()
+        run.answer = (await self.model.chat(run.task, max_tokens=160, stream=False)).text.strip()
 
 
 class Asks(Agent):
