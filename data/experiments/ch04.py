@@ -19,6 +19,8 @@ from llmlab.trace import Budget
 
 COLUMNS = ("kind", "variant")  # by which `llmlab measure` tells the rows apart
 ORDERS = range(1003, 1160, 5)  # 32 of them
+# Without this, the model in the box looks the order up, says who placed it, and posts nothing.
+WHOLE = "Do the whole task, one call after the other. Answer only when all of it is done."
 NO_TOOL = [
     ("What is the opposite of cheap?", "expensive|dear|costly"),
     ("How many days does a week have?", "7|seven"),
@@ -89,7 +91,7 @@ def tasks(world: Shop) -> list[Task]:
         text, fact = {
             "status": (f"What is the status of order {number}?", status),
             "customer": (f"Who placed order {number}?", name),
-            "city": (f"In which city does our customer {name} live?", city),
+            "city": (f"Where does our customer {name} live? Look it up.", city),
             "post": (f"Find out who placed order {number} and post the name in the orders channel.", name),
         }[kind]
         about = {"kind": "look up and act" if kind == "post" else "look up"}
@@ -114,11 +116,11 @@ def _posted(world: Shop, name: str) -> Callable[[Run], bool]:
 
 
 def variants(model: Model, world: Shop) -> dict[str, Agent]:
-    """The same model three times."""
+    """The same model three times; the loop, which alone can act more than once, is told to do the whole task."""
     return {
         "one call": SingleStep(model),
         "one call with tools": SingleStep(model, tools(world)),
-        "the loop": ToolLoop(model, tools(world), budget=Budget(steps=8)),
+        "the loop": ToolLoop(model, tools(world), prompts={"system": WHOLE}, budget=Budget(steps=8)),
     }
 
 
