@@ -16,7 +16,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from llmlab import Host, ToolError, connect, measure
+from llmlab import Host, ToolError, connect, measure, weights
 from llmlab.agents import Run
 from llmlab.embedded import Embedded
 from llmlab.lesson import exercises
@@ -271,3 +271,8 @@ async def test_in_exercise_13_2_an_error_in_the_readers_code_comes_out_as_it_is(
 
     with pytest.raises(ValueError, match="a message has a method"):
         await exercises.find("13.2").check(wrong, None)
+
+
+def test_chapter_15_has_a_measurement_of_the_standard_model_to_hold_its_claim_against() -> None:
+    kept = [done for done in measure.kept("15") if done.about["model"] == weights.CATALOGUE["standard"].name]
+    assert [done.rate(host="careless")[1] for done in kept] == [20]
