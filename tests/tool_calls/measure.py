@@ -110,7 +110,7 @@ def play(server: Server, world: dict[str, Any], item: dict[str, Any], rounds: in
         or ([item["call"] | {"result": item.get("result", "")}] if "call" in item else [])
     )
     counts: dict[str, bool] = {}
-    made, said, half = [], "", False
+    made, met, said, half = [], list[dict[str, Any]](), "", False
     for turn in range(rounds):
         status, message = server.chat(messages, tools)
         if status != 200:
@@ -122,6 +122,7 @@ def play(server: Server, world: dict[str, Any], item: dict[str, Any], rounds: in
         made += [
             (c["function"]["name"], c["function"]["arguments"], bool(r)) for c, r in zip(calls, right, strict=True)
         ]
+        met += [found for found in right if found]
         if turn == 0 and kind == "call":
             counts["call"] = len(calls) == 1 and bool(right[0])
         if not calls or kind in ("no_call", "missing", "use", "error"):
@@ -143,9 +144,9 @@ def play(server: Server, world: dict[str, Any], item: dict[str, Any], rounds: in
         again = "call" in item and len(made) == 1 and made[0][2]
         counts["error met"] = not half and (again or (words and holds(item, said)))
     elif kind in ("chain", "parallel"):
-        done = [k for k in known if any(m[2] and m[0] == k["name"] for m in made)]
-        counts[kind] = len(done) == len(known) and all(m[2] for m in made) and words and holds(item, said)
-        counts[f"{kind}: calls"] = len(done) == len(known) and all(m[2] for m in made)
+        every = all(one in met for one in known) and len(made) == len(known)
+        counts[kind] = every and words and holds(item, said)
+        counts[f"{kind}: calls"] = every
     return {"id": item["id"], "counts": counts, "half": half, "made": made, "said": said}
 
 
