@@ -12,8 +12,9 @@ import nbval.kernel
 import nbval.plugin
 import pytest
 
-from llmlab import embedded, settings, weights
+from llmlab import settings
 from llmlab.errors import WeightsError
+from llmlab.llm import local, weights
 
 ROOT = Path(__file__).resolve().parent
 
@@ -42,10 +43,10 @@ def own_state(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPath
 
 
 @pytest.fixture(scope="session")
-def box() -> embedded.Embedded:
+def box() -> local.Embedded:
     """The model in the box, started once for each test process; skips, with the way to mend it, where it is missing."""
     try:
-        return embedded.start(settings.load())
+        return local.start(settings.load())
     except WeightsError as error:
         pytest.skip(str(error))
 
@@ -71,9 +72,9 @@ def standard() -> None:
 @pytest.fixture
 def others(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Servers that a test starts through `connect` or `start`, apart from the box that all tests share."""
-    monkeypatch.setattr(embedded, "_running", {})
+    monkeypatch.setattr(local, "_running", {})
     yield
-    embedded.stop_all()
+    local.stop_all()
 
 
 def _start_kernel(self: Any, *args: Any, **kwargs: Any) -> None:

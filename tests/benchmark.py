@@ -15,7 +15,8 @@ import openai
 import psutil
 from jupyter_client.manager import KernelManager
 
-from llmlab import Budget, Trace, connect, embedded, settings
+from llmlab import Budget, Trace, connect, settings
+from llmlab.llm import local
 from llmlab.tools import call_all, tool
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "add", "arguments": '{"a": 2, "b": 3}'}}
@@ -145,7 +146,7 @@ async def speed(rounds: int = 5) -> str:
         own = (timings["prompt_ms"] + timings["predicted_ms"]) / 1e3
         ratios.append(own / reply.seconds)
         rates.append(timings["predicted_per_second"])
-    embedded.stop_all()
+    local.stop_all()
     return f"{statistics.median(ratios):.3f} of llama.cpp's own {statistics.median(rates):.0f} tokens/s; goal 0.95"
 
 

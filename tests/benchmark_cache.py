@@ -13,8 +13,9 @@ from pathlib import Path
 
 import httpx2
 
-from llmlab import settings, weights
-from llmlab.embedded import Embedded
+from llmlab import settings
+from llmlab.llm import weights
+from llmlab.llm.local import Embedded
 
 LEAST = 16  # tokens
 RECORDINGS = settings.DATA / "recordings"

@@ -43,9 +43,10 @@ from statistics import fmean, median
 from typing import Any
 from urllib.parse import urlsplit
 
-from llmlab import connect, shop
+from llmlab import connect
 from llmlab.measure import MEASURED, Measured, made_with, share
 from llmlab.settings import ROOT
+from shop import world
 
 SCRIPTS = ROOT / "tests" / "frameworks"
 PINS = SCRIPTS / "requirements.txt"
@@ -89,7 +90,7 @@ def tasks(db: Path) -> list[Task]:
     made = []
     for kind, orders in ORDERS.items():
         for order in orders:
-            [[status, name, city, reason]] = shop.query(db, sql, [order]).rows
+            [[status, name, city, reason]] = world.query(db, sql, [order]).rows
             text, answer = {
                 "status": (f"What is the status of order {order}?", status),
                 "customer": (f"Who placed order {order}?", name),
@@ -294,7 +295,7 @@ def main() -> None:
     model = asyncio.run(connect("embedded"))
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
-        db = shop.lay_out(Path(folder) / "shop").db
+        db = world.lay_out(Path(folder) / "shop").db
         meter = stack.enter_context(Meter(str(model.client.base_url).rstrip("/")))
         variables = surroundings(meter.url, model.client.api_key, model.name, db)
         about = {**made_with(model), "versions": versions(), "imports": imports(pythons, variables)}

@@ -23,7 +23,7 @@ import psutil
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
-from llmlab.mcp_host import Host
+from llmlab.mcp.host import Host
 from llmlab.measure import MEASURED, Measured, machine
 
 SERVER = str(Path(__file__).with_name("mcp_demo.py"))
@@ -95,7 +95,7 @@ async def opening(names: tuple[str, ...], rounds: int = 5) -> float:
     """Seconds from Host.open to the first answered call, the median of some rounds."""
 
     async def once() -> None:
-        servers = {name: [sys.executable, "-m", f"llmlab.servers.{name}"] for name in names}
+        servers = {name: [sys.executable, "-m", f"shop.{name}"] for name in names}
         async with await Host.open(servers) as host:
             await host.call("orders", "query_orders", {"sql": "SELECT 1"})
             answered.append(time.perf_counter())

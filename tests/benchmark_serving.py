@@ -60,7 +60,8 @@ class Asked:
         os.environ.setdefault("GOMP_SPINCOUNT", "100")
         import xllamacpp
 
-        from llmlab import embedded, settings, weights
+        from llmlab import settings
+        from llmlab.llm import local, weights
 
         make = xllamacpp.Server
 
@@ -78,9 +79,7 @@ class Asked:
 
         xllamacpp.Server = changed
         config, chosen = settings.load(), weights.get(size)
-        self.box = embedded.Embedded(
-            weights.find(chosen, config.cache), config.threads, chosen.name, sha256=chosen.sha256
-        )
+        self.box = local.Embedded(weights.find(chosen, config.cache), config.threads, chosen.name, sha256=chosen.sha256)
         self.client = httpx2.Client(
             base_url=self.box.base_url.removesuffix("/v1"),
             headers={"authorization": f"Bearer {self.box.api_key}"},

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from llmlab import connect
-from llmlab.model import Model
+from llmlab.llm.chat import Model
 
 KEY = "a-key-that-nobody-may-see"
 

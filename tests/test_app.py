@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from llmlab import Model, ModelError, Reply, connect
-from llmlab.app import FOLLOW_UP, Additions, Answer, ChatApp, FollowUp, Instructions, Layer, Memory
-from llmlab.model import Message
+from llmlab.chat_app import FOLLOW_UP, Additions, Answer, ChatApp, FollowUp, Instructions, Layer, Memory
+from llmlab.llm.chat import Message
 
 pytestmark = pytest.mark.anyio
 

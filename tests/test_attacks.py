@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from llmlab import measure
-from llmlab.mcp_host import unless_it_only_reads
-from llmlab.reply import ToolCall
-from llmlab.show.approval import question
+from llmlab.llm.reply import ToolCall
+from llmlab.mcp.approval import question
+from llmlab.mcp.host import unless_it_only_reads
 
 pytestmark = pytest.mark.anyio
 ch15 = measure.pieces("15")

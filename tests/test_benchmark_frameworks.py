@@ -3,12 +3,12 @@
 import sys
 
 from benchmark_frameworks import Loop, Meter, measure, surroundings, tasks
-from llmlab import shop
+from shop import world
 from stub import KEY, Stub, error, reply
 
 
 def test_there_are_thirty_questions_and_no_answer_fits_most_of_a_kind(tmp_path) -> None:
-    asked = tasks(shop.lay_out(tmp_path / "shop").db)
+    asked = tasks(world.lay_out(tmp_path / "shop").db)
     assert len({task.text for task in asked}) == 30
     for kind in {task.kind for task in asked}:
         answers = [task.answer for task in asked if task.kind == kind]
@@ -16,7 +16,7 @@ def test_there_are_thirty_questions_and_no_answer_fits_most_of_a_kind(tmp_path) 
 
 
 def test_our_loop_is_measured_by_what_passes_between_it_and_the_model(tmp_path, monkeypatch) -> None:
-    db = shop.lay_out(tmp_path / "shop").db
+    db = world.lay_out(tmp_path / "shop").db
     monkeypatch.setattr("benchmark_frameworks.tasks", lambda db: tasks(db)[:2])
     with (
         Stub() as stub,

@@ -8,7 +8,7 @@ import pytest
 
 from llmlab import Trace, measure
 from llmlab.agents import Run
-from llmlab.shop import SCHEMA, Shop, lay_out, query
+from shop import SCHEMA, Shop, lay_out, query
 from stub import Stub, reply
 
 pytestmark = pytest.mark.anyio

@@ -8,7 +8,7 @@ import pytest
 from llmlab import Trace, measure
 from llmlab.agents import Agent, Run
 from llmlab.agents.member import ROOM
-from llmlab.shop import Shop, lay_out
+from shop import Shop, lay_out
 from stub import Raw, Stub, reply
 
 pytestmark = pytest.mark.anyio

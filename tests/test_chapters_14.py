@@ -16,13 +16,14 @@ from typing import Any
 import nbformat
 import pytest
 
-from llmlab import Host, ToolError, connect, measure, weights
+from llmlab import Host, ToolError, connect, measure
 from llmlab.agents import Run
-from llmlab.embedded import Embedded
 from llmlab.lesson import exercises
-from llmlab.reply import ToolCall
-from llmlab.shop import Shop, lay_out
+from llmlab.llm import weights
+from llmlab.llm.local import Embedded
+from llmlab.llm.reply import ToolCall
 from llmlab.trace import Trace
+from shop import Shop, lay_out
 from stub import Stub, reply
 
 pytestmark = pytest.mark.anyio
@@ -203,7 +204,7 @@ def claims_to_read(word: str) -> str:
 async def test_a_server_of_the_readers_own_is_plugged_in_and_not_believed(
     shop: Shop, tmp_path: Path, kind: str
 ) -> None:
-    command = [sys.executable, "-m", "llmlab.servers.calendar", "--calendar", str(shop.calendar)]
+    command = [sys.executable, "-m", "shop.calendar", "--calendar", str(shop.calendar)]
     file = tmp_path / "mcp.json"
     file.write_text(json.dumps({"mcpServers": {"days": {"command": command[0], "args": command[1:]}}}), "utf-8")
     source = cell("14-116").replace(

@@ -11,8 +11,9 @@ import pytest
 from jupyterlab.labapp import LabApp
 
 import llmlab
-from llmlab import cli, doctor, measure, settings, shared, weights, workshop
-from llmlab.weights import Weights
+from llmlab import cli, doctor, measure, notebooks, settings
+from llmlab.llm import shared, weights
+from llmlab.llm.weights import Weights
 
 CONTENT = b"GGUF and so on"
 SMALL = Weights(
@@ -125,7 +126,7 @@ def test_the_doctors_exit_code_is_the_commands(code: int, monkeypatch: pytest.Mo
 
 
 def test_reset_says_what_was_done(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(workshop, "reset", lambda number: f"{number} is fresh.")
+    monkeypatch.setattr(notebooks, "reset", lambda number: f"{number} is fresh.")
     assert cli.main(["reset", "05"]) == 0
     assert capsys.readouterr().out == "05 is fresh.\n"
 
@@ -140,7 +141,7 @@ def test_reset_says_what_was_done(monkeypatch: pytest.MonkeyPatch, capsys: pytes
 )
 def test_record_takes_chapters_and_a_folder(argv: list[str], given: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    monkeypatch.setattr(workshop, "record", lambda *args: calls.append(args) or len(calls))
+    monkeypatch.setattr(notebooks, "record", lambda *args: calls.append(args) or len(calls))
     assert cli.main(argv) == 1
     assert calls == [given]
 
@@ -191,7 +192,7 @@ def test_refresh_measures_every_chapter_that_can_be_and_records_all(
     monkeypatch.setattr(measure, "MEASURED", tmp_path)
     monkeypatch.setattr(settings, "ROOT", tmp_path)
     recorded: list[list[str]] = []
-    monkeypatch.setattr(workshop, "record", lambda numbers: recorded.append(numbers) or 0)
+    monkeypatch.setattr(notebooks, "record", lambda numbers: recorded.append(numbers) or 0)
     assert cli.main(["refresh"]) == 0
     assert recorded == [[]]
     assert [bool(measure.kept(number, tmp_path)) for number in ("97", "98", "99")] == [False, True, True]
@@ -202,7 +203,7 @@ def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[list[str]]:
     """The options of each start of JupyterLab, which does not start."""
     argvs: list[list[str]] = []
     monkeypatch.setattr(LabApp, "launch_instance", lambda argv: argvs.append(argv))
-    monkeypatch.setattr(workshop, "lay_out", lambda: ["00_start_here.ipynb"])
+    monkeypatch.setattr(notebooks, "lay_out", lambda: ["00_start_here.ipynb"])
     monkeypatch.setattr(shared, "begin", lambda size: argvs.append([f"serve {size}"]))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LLMLAB_BOX", "tiny")

@@ -6,8 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from llmlab import MissingCapability, ModelError, connect, embedded
+from llmlab import MissingCapability, ModelError, connect
 from llmlab.errors import RecordingError, RecordingMiss, SettingsError
+from llmlab.llm import local
 from stub import KEY, Stub, reply
 
 pytestmark = pytest.mark.anyio
@@ -27,7 +28,7 @@ def box(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stub]:
         started = SimpleNamespace(
             base_url=running.url, api_key=KEY, name="box", provenance={"llmlab.weights.file": "b.gguf"}
         )
-        monkeypatch.setattr(embedded, "start", lambda settings: started)
+        monkeypatch.setattr(local, "start", lambda settings: started)
         yield running
 
 
@@ -94,8 +95,8 @@ async def test_a_size_names_a_model_of_the_catalogue(
     box: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[str | None] = []
-    start = embedded.start
-    monkeypatch.setattr(embedded, "start", lambda config: started.append(config.box) or start(config))
+    start = local.start
+    monkeypatch.setattr(local, "start", lambda config: started.append(config.box) or start(config))
     model = await connect("small", record=tmp_path, chapter="one")
     await model.chat("Hi")
     assert (model.source, started) == ("embedded", ["small"])

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
-from llmlab import doctor, settings, weights
+from llmlab import doctor, settings
+from llmlab.llm import weights
 
 NAMES = ["Python", "packages", "Jupyter kernel", "machine", "model in the box", "endpoint", "Node", "disk", "ports"]
 

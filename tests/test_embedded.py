@@ -9,9 +9,10 @@ import httpx2
 import psutil
 import pytest
 
-from llmlab import ModelError, connect, embedded, settings
-from llmlab.embedded import Embedded
+from llmlab import ModelError, connect, settings
 from llmlab.errors import WeightsError
+from llmlab.llm import local
+from llmlab.llm.local import Embedded
 from sentence import is_one_sentence
 from weather import PARIS, get_weather
 
@@ -63,7 +64,7 @@ async def test_it_answers_and_says_where_the_answer_comes_from(box: Embedded, bo
     expected = {
         "llmlab.weights.file": box_weights.name,
         "llmlab.weights.sha256": hashlib.sha256(box_weights.read_bytes()).hexdigest()[:16],
-        "llmlab.template.sha256": hashlib.sha256(embedded.TEMPLATE.encode()).hexdigest()[:16],
+        "llmlab.template.sha256": hashlib.sha256(local.TEMPLATE.encode()).hexdigest()[:16],
         "llmlab.context_tokens": 8192,
     }
     assert answer.provenance == expected
@@ -156,20 +157,20 @@ async def test_a_second_start_gives_the_same_server(others: None, box_weights: P
     first, second = await asyncio.gather(connect(), connect())
     assert first.client.base_url == second.client.base_url
     assert first.client.api_key == second.client.api_key
-    assert len(embedded._running) == 1
+    assert len(local._running) == 1
 
 
 def test_a_server_can_be_stopped_the_moment_it_has_started(others: None, box_weights: Path) -> None:
     for _ in range(5):  # llama.cpp itself waits for ever if it is stopped before its loop runs
-        embedded.start(settings.load())
-        embedded.stop_all()
+        local.start(settings.load())
+        local.stop_all()
 
 
 def test_stopping_closes_the_port(others: None, box_weights: Path) -> None:
-    box = embedded.start(settings.load())
+    box = local.start(settings.load())
     address = ("127.0.0.1", httpx2.URL(box.base_url).port)
     socket.create_connection(address).close()
-    embedded.stop_all()
+    local.stop_all()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(address)
 
@@ -217,7 +218,7 @@ def damaged(how: str, whole: Path, folder: Path) -> Path:
 def test_a_damaged_file_is_refused_in_a_sentence(how: str, box_weights: Path, tmp_path: Path, others: None) -> None:
     file = damaged(how, box_weights, tmp_path)
     with pytest.raises(WeightsError) as caught:
-        embedded.start(replace(settings.load(), gguf=file))
+        local.start(replace(settings.load(), gguf=file))
     assert is_one_sentence(str(caught.value)), str(caught.value)
     assert file.name in str(caught.value)
-    assert embedded._running == {}
+    assert local._running == {}

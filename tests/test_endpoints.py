@@ -16,8 +16,9 @@ import httpx2
 import pytest
 
 import regguf
-from llmlab import ModelError, connect, embedded, settings
-from llmlab.reply import ToolCall
+from llmlab import ModelError, connect, settings
+from llmlab.llm import local
+from llmlab.llm.reply import ToolCall
 from sentence import is_one_sentence
 from weather import PARIS, get_weather
 
@@ -53,7 +54,7 @@ class Server:
 
 def llama_cpp(weights: Path, folder: Path) -> Iterator[Server]:
     """llama.cpp's server. Tools are not probed: it lets a model talk before a call, and this one never comes to it."""
-    command = [sys.executable, "-c", LLAMA, str(weights), KEY, embedded.TEMPLATE]
+    command = [sys.executable, "-c", LLAMA, str(weights), KEY, local.TEMPLATE]
     env = {**os.environ, "GOMP_SPINCOUNT": "100"}
     with subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:

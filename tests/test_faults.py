@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from llmlab import ModelError, connect, weights
+from llmlab import ModelError, connect
 from llmlab.errors import LabError, WeightsError
+from llmlab.llm import weights
 from sentence import is_one_sentence
 from stub import KEY, Raw, Stub, chunks, error, reply, stream
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import installed
-from llmlab.mcp_content import Content
-from llmlab.mcp_host import Host
+from llmlab.mcp.content import Content
+from llmlab.mcp.host import Host
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 

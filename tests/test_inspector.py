@@ -79,12 +79,12 @@ def inspect(name: str, folder: Path, *server: str) -> None:
 @pytest.mark.parametrize("era", ["legacy", "modern"])
 @pytest.mark.parametrize("name", ASKED)
 def test_the_inspector_uses_a_tool_a_resource_and_a_prompt(name: str, era: str, tmp_path: Path) -> None:
-    inspect(name, tmp_path, sys.executable, "-m", f"llmlab.servers.{name}", "--protocol-era", era)
+    inspect(name, tmp_path, sys.executable, "-m", f"shop.{name}", "--protocol-era", era)
 
 
 def test_over_http_it_is_the_same(tmp_path: Path) -> None:
     lab = measure.pieces("15")
-    command = [sys.executable, "-m", "llmlab.servers.orders", "--http", "--port"]
+    command = [sys.executable, "-m", "shop.orders", "--http", "--port"]
 
     async def reached() -> None:
         process, url = await lab.start(command)  # with a free port behind the command

@@ -12,7 +12,8 @@ import nbformat
 import pytest
 
 import llmlab
-from llmlab import LabError, agents, app, connect, lesson, settings, shop, tools, workshop
+import shop
+from llmlab import LabError, agents, chat_app, connect, lesson, notebooks, settings, tools
 from llmlab.lesson import exercises, glossary, predictions, state
 
 pytestmark = pytest.mark.anyio
@@ -33,7 +34,7 @@ def html_of(shown: Any) -> str:
 
 
 def test_the_chapters_of_the_list_are_the_notebooks_in_order() -> None:
-    assert [c.id for c in CHAPTERS] == [file.stem for file in workshop.chapter_files()]
+    assert [c.id for c in CHAPTERS] == [file.stem for file in notebooks.chapter_files()]
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda c: c.id)
@@ -255,14 +256,14 @@ async def test_buttons_under_a_failed_check_show_a_hint_and_the_solution() -> No
 
 
 def code_cells(chapter: lesson.Chapter) -> list[str]:
-    notebook = nbformat.read(workshop.NOTEBOOKS / f"{chapter.id}.ipynb", as_version=4)
+    notebook = nbformat.read(notebooks.NOTEBOOKS / f"{chapter.id}.ipynb", as_version=4)
     return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
 
 
 def defined(code: str) -> Any:
     """What the reader hands to the check: the last function or class that the code defines."""
     names: dict[str, Any] = {"sqlite3": sqlite3}
-    for module in (llmlab, agents, app, shop, tools):
+    for module in (llmlab, agents, chat_app, shop, tools):
         names |= {n: getattr(module, n) for n in getattr(module, "__all__", dir(module)) if n[0] != "_"}
     before = set(names)
     exec(code, names)

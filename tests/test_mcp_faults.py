@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from llmlab import wiretap
 from llmlab.errors import ServerError
-from llmlab.mcp_host import Host
+from llmlab.mcp import tap
+from llmlab.mcp.host import Host
 from mcp_demo import make, served
 from sentence import is_one_sentence
 from test_mcp_host import mine, until
@@ -127,7 +127,7 @@ async def failing(fault: str) -> AsyncIterator[str]:
 async def test_a_server_that_fails_in_a_call_over_http_gets_one_sentence_and_leaves_nothing(
     fault: str, seconds: float, said: str, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wiretap, "SAYS", 0.1)
+    monkeypatch.setattr(tap, "SAYS", 0.1)
     await asyncio.to_thread(int)  # the loop's thread pool and its pipe stay
     before = mine()
     async with (

@@ -21,13 +21,13 @@ from jupyter_client.kernelspec import KernelSpecManager
 from mcp import StdioServerParameters
 from mcp.server import MCPServer
 
-from llmlab import LabError, ToolError, Trace, mcp_content, trace
+from llmlab import LabError, ToolError, Trace, trace
 from llmlab.errors import ServerError
-from llmlab.mcp_content import Content
-from llmlab.mcp_host import Host
-from llmlab.mcp_offers import NAME, Offer, names
-from llmlab.show import approval
-from llmlab.show.approval import Approval
+from llmlab.mcp import approval
+from llmlab.mcp.approval import Approval
+from llmlab.mcp.content import Content, of_call
+from llmlab.mcp.host import Host
+from llmlab.mcp.offers import NAME, Offer, names
 from llmlab.tools import ToolResult
 from mcp_demo import make, served
 from sentence import is_one_sentence
@@ -189,7 +189,7 @@ def result(structured: Any = None, *content: dict[str, Any]) -> Content:
     from mcp_types import CallToolResult
 
     whole = {"content": list(content), "structuredContent": structured}
-    return mcp_content.of_call(CallToolResult.model_validate(whole), limit=1000)
+    return of_call(CallToolResult.model_validate(whole), limit=1000)
 
 
 def text(said: str) -> dict[str, Any]:
@@ -615,7 +615,7 @@ async def test_an_http_server_that_goes_away_gets_one_sentence() -> None:
 
 HOLDING = """
 import asyncio, sys
-from llmlab.mcp_host import Host
+from llmlab.mcp.host import Host
 
 async def main():
     host = await Host.open({"x": sys.argv[1:]})
@@ -669,7 +669,7 @@ def kernel() -> Iterator[tuple[KernelManager, Callable[..., str]]]:
 def test_in_a_notebook_a_host_lives_across_cells_interrupts_and_ends_with_the_kernel(kernel: Any) -> None:
     manager, run = kernel
     run(
-        "import asyncio\nfrom llmlab.mcp_host import Host\n"
+        "import asyncio\nfrom llmlab.mcp.host import Host\n"
         "async def wait(seconds: float) -> str:\n    'Wait.'\n    await asyncio.sleep(seconds)\n    return 'done'\n"
         f"host = await Host.open({{'memory': wait, 'hand': {[*HAND_MADE, 'none']}, 'busy': {[*HAND_MADE, 'stubborn']}}}, "
         "ask=['memory.wait', 'hand.work', 'busy.work'], seconds=1000)"

@@ -11,8 +11,9 @@ from hypothesis import settings as quick
 from hypothesis import strategies as st
 
 import llmlab
-from llmlab import cli, measure, settings, weights
+from llmlab import cli, measure, settings
 from llmlab.errors import LabError
+from llmlab.llm import weights
 from llmlab.measure import Measured
 
 ROWS = [

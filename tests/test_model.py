@@ -6,9 +6,10 @@ from collections.abc import Iterator
 import pytest
 from pydantic import BaseModel
 
-from llmlab import Budget, BudgetExceeded, MissingCapability, ModelError, Trace, recording
+from llmlab import Budget, BudgetExceeded, MissingCapability, ModelError, Trace
 from llmlab.errors import SettingsError
-from llmlab.model import SEED
+from llmlab.llm import recording
+from llmlab.llm.chat import SEED
 from llmlab.tools import call_all, tool
 from sentence import is_one_sentence
 from stub import KEY, Raw, Stub, error, reply

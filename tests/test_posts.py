@@ -9,8 +9,8 @@ import pytest
 
 from llmlab import Trace, measure
 from llmlab.agents.reflective import Draft
-from llmlab.shop import Shop, lay_out
 from llmlab.tools import tool
+from shop import Shop, lay_out
 
 pytestmark = pytest.mark.anyio
 plan, mend = measure.pieces("07"), measure.pieces("08")

@@ -12,10 +12,11 @@ from typing import Any
 import httpx2
 import pytest
 
-from llmlab import connect, recording, settings
+from llmlab import connect, settings
 from llmlab import trace as tracing
 from llmlab.errors import RecordingError, RecordingMiss
-from llmlab.recording import DRAWN_SEED, HEADER, Exchange, File, Live, Recording, Replay
+from llmlab.llm import recording
+from llmlab.llm.recording import DRAWN_SEED, HEADER, Exchange, File, Live, Recording, Replay
 
 pytestmark = pytest.mark.anyio
 KEY = "a-very-secret-key-0123456789"

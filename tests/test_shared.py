@@ -11,13 +11,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from llmlab import connect, embedded, shared
+from llmlab import connect
+from llmlab.llm import local, shared
 
 pytestmark = [pytest.mark.anyio, pytest.mark.live]
 
 LAB = """
 import os, sys
-from llmlab import shared
+from llmlab.llm import shared
 shared.begin(sys.argv[1])
 print(os.environ["LLMLAB_SHARED"], flush=True)
 sys.stdin.read()
@@ -54,13 +55,13 @@ def is_gone(process: psutil.Process, seconds: float = 10) -> bool:
 async def test_a_kernel_of_the_lab_finds_the_shared_server_and_starts_none_of_its_own(
     box_weights: Path, lab: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedded, "_running", {})
+    monkeypatch.setattr(local, "_running", {})
     model = await connect()
     reply = await model.chat("What is the capital of France?", max_tokens=16)
     assert (model.source, reply.source) == ("embedded", "embedded")
     assert "Paris" in reply.text
     assert model.provenance["llmlab.weights.file"] == box_weights.name
-    assert embedded._running == {}
+    assert local._running == {}
     second = await connect()
     assert second.client.base_url == model.client.base_url, "a restarted kernel finds it warm"
 

@@ -13,9 +13,9 @@ import pytest
 from icalendar import Calendar
 from openpyxl import load_workbook
 
-from llmlab import shop as shop_module
 from llmlab.errors import LabError, ToolError
-from llmlab.shop import SCHEMA, SOURCE, Shop, git_environment, lay_out, query, tables
+from shop import SCHEMA, SOURCE, Shop, git_environment, lay_out, query, tables
+from shop import world as shop_module
 
 HEAD = "f39f5d727baa043a093df9e05190f0b8"  # of the repository: the same on each machine
 

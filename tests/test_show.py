@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from llmlab import Model, Reply, ToolCall, Trace, settings, show
-from llmlab.app import Answer
+from llmlab.chat_app import Answer
 from llmlab.show import replies, stream, traces, view
 from llmlab.trace import Kind
 

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmlab import LabError, ToolError, shop, toolbox
-from llmlab.toolbox import bm25, calculate, read_document, run_python, search_documents
-from llmlab.tools import tool
+from llmlab import LabError, ToolError
+from llmlab.tools import tool, toolbox
+from llmlab.tools.toolbox import bm25, calculate, read_document, run_python, search_documents
+from shop import world
 
 pytestmark = pytest.mark.anyio
 
@@ -278,7 +279,7 @@ def test_the_time_limit_of_a_program_is_told() -> None:
 
 
 async def test_the_database_is_asked_for_reading_only_and_its_tables_are_told(tmp_path: Path) -> None:
-    db = shop.lay_out(tmp_path / "shop").db
+    db = world.lay_out(tmp_path / "shop").db
     made = tool(toolbox.query_database(db))
     assert (made.name, made.parameters["required"]) == ("query_database", ["sql"])
     assert "CREATE TABLE customers (id INTEGER" in made.description

@@ -564,8 +564,8 @@ def test_what_cannot_run_in_a_process_is_refused_at_once() -> None:
 
 
 CELL = """
-from llmlab import toolbox
-from llmlab.toolbox import run_python
+from llmlab.tools import toolbox
+from llmlab.tools.toolbox import run_python
 from llmlab.tools import tool
 toolbox.SECONDS = 1000
 

@@ -20,8 +20,8 @@ import psutil
 import pytest
 from huggingface_hub import constants, file_download
 
-from llmlab import weights
 from llmlab.errors import WeightsError
+from llmlab.llm import weights
 
 CONTENT = b"GGUF" + bytes(range(256)) * 40
 PARTS = [CONTENT[:4000], CONTENT[4000:8000], CONTENT[8000:]]

@@ -18,9 +18,10 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.message import SessionMessage
 from mcp_types import JSONRPCError, JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
 
-from llmlab import Trace, trace, wiretap
+from llmlab import Trace, trace
+from llmlab.mcp import tap as tap_module
+from llmlab.mcp.tap import FLOOD, JUNK, WireTap, is_secret
 from llmlab.trace import Step
-from llmlab.wiretap import WireTap
 from mcp_demo import make, served
 
 pytestmark = pytest.mark.anyio
@@ -160,28 +161,28 @@ async def test_a_line_that_is_no_message_is_an_error_in_the_trace() -> None:
 
 async def test_a_key_is_hidden_though_the_line_is_cut_in_the_middle_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trace, "_secrets", {"open-sesame-open"})
-    line = (wiretap.JUNK - 8) * "x" + "open-sesame-open"
+    line = (JUNK - 8) * "x" + "open-sesame-open"
     [junk, _] = await received(WireTap(Scripted(unparsable(line)), "demo"))
     assert junk.get("llmlab.message").endswith("x[key]")
 
 
 async def test_a_server_that_floods_is_listened_to_no_longer() -> None:
     line = SessionMessage(JSONRPCNotification(jsonrpc="2.0", method="notifications/message", params={"level": "info"}))
-    tap = WireTap(Scripted(*[line] * (wiretap.FLOOD + 500)), "demo")
+    tap = WireTap(Scripted(*[line] * (FLOOD + 500)), "demo")
     steps = await received(tap)
-    assert len(steps) == wiretap.FLOOD + 1
+    assert len(steps) == FLOOD + 1
     assert (steps[-1].name, steps[-1].error) == ("flood", tap.fault)
 
 
 async def test_replies_that_were_asked_for_are_no_flood_however_many_come_at_once() -> None:
-    into, many = Trace(), wiretap.FLOOD + 100
+    into, many = Trace(), FLOOD + 100
     tap = WireTap(Scripted(*map(reply, range(many)), into=into), "demo", into)
     steps = await received(tap, *map(request, range(many)))
     assert (len(steps), tap.fault) == (2 * many + 1, "")
 
 
 async def test_replies_that_nobody_asked_for_are_a_flood() -> None:
-    tap = WireTap(Scripted(*[reply(1)] * (wiretap.FLOOD + 500)), "demo")
+    tap = WireTap(Scripted(*[reply(1)] * (FLOOD + 500)), "demo")
     await received(tap)
     assert "more than 2,000 messages" in tap.fault
 
@@ -219,7 +220,7 @@ async def test_a_broken_message_fails_the_one_request_that_waits(asked: list[int
 
 
 async def test_of_a_very_long_message_the_beginning_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wiretap, "KEPT", 50)
+    monkeypatch.setattr(tap_module, "KEPT", 50)
     [step, _] = await received(WireTap(Scripted(reply(1, text="x" * 1000)), "demo"))
     assert step.get("llmlab.message") == '{"jsonrpc":"2.0","id":1,"result":{"text":"xxxxxxxx…'
     assert step.get("llmlab.size") == len('{"jsonrpc":"2.0","id":1,"result":{"text":""}}') + 1000
@@ -285,4 +286,4 @@ async def test_the_id_of_a_session_lets_somebody_in_and_is_hidden() -> None:
     ],
 )
 def test_what_lets_somebody_in_is_told_by_its_name(name: str, secret: bool) -> None:
-    assert wiretap.is_secret(name) is secret
+    assert is_secret(name) is secret

@@ -9,10 +9,10 @@ import pytest
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from llmlab import LabError, workshop
-from llmlab.recording import Recording
+from llmlab import LabError, notebooks
+from llmlab.llm.recording import Recording
 
-FIRST = workshop.chapter_files()[0].name
+FIRST = notebooks.chapter_files()[0].name
 
 
 @pytest.fixture
@@ -28,66 +28,66 @@ def names(folder: Path) -> list[str]:
 
 
 def test_chapters_are_found_by_number() -> None:
-    everything = workshop.chapter_files()
+    everything = notebooks.chapter_files()
     assert [f.name[:2] for f in everything] == sorted(f.name[:2] for f in everything)
-    assert workshop.chapter_files([]) == everything
-    assert [f.name[:2] for f in workshop.chapter_files(["01", "0"])] == ["01", "00"]
+    assert notebooks.chapter_files([]) == everything
+    assert [f.name[:2] for f in notebooks.chapter_files(["01", "0"])] == ["01", "00"]
 
 
 @pytest.mark.parametrize("number", ["77", "x", "001", "*"])
 def test_an_unknown_chapter_is_answered_with_the_numbers_that_there_are(number: str, work: Path) -> None:
     with pytest.raises(LabError, match=r"A chapter is one of 00, 01.* choose one of them"):
-        workshop.chapter_files([number])
+        notebooks.chapter_files([number])
     with pytest.raises(LabError):
-        workshop.reset(number, work)
+        notebooks.reset(number, work)
     assert not work.exists()
 
 
 def test_laying_out_copies_every_chapter_once(work: Path) -> None:
-    everything = [file.name for file in workshop.chapter_files()]
-    assert workshop.lay_out(work) == everything == names(work)
-    assert workshop.lay_out(work) == []
-    for file in workshop.chapter_files():
+    everything = [file.name for file in notebooks.chapter_files()]
+    assert notebooks.lay_out(work) == everything == names(work)
+    assert notebooks.lay_out(work) == []
+    for file in notebooks.chapter_files():
         assert (work / file.name).read_bytes() == file.read_bytes()
 
 
 def test_laying_out_brings_what_is_missing_and_never_overwrites(work: Path) -> None:
-    workshop.lay_out(work)
+    notebooks.lay_out(work)
     (work / FIRST).write_text("mine", encoding="utf-8")
-    gone = work / workshop.chapter_files()[1].name
+    gone = work / notebooks.chapter_files()[1].name
     gone.unlink()
-    assert workshop.lay_out(work) == [gone.name]
+    assert notebooks.lay_out(work) == [gone.name]
     assert (work / FIRST).read_text(encoding="utf-8") == "mine"
 
 
 def test_a_reset_brings_a_fresh_copy_and_keeps_the_readers(work: Path) -> None:
-    workshop.lay_out(work)
+    notebooks.lay_out(work)
     (work / FIRST).write_text("mine", encoding="utf-8")
-    said = workshop.reset("0", work)
+    said = notebooks.reset("0", work)
     [kept] = [name for name in names(work) if ".kept-" in name]
     assert said == f"{FIRST} is fresh; yours is kept as {kept}."
     assert (work / kept).read_text(encoding="utf-8") == "mine"
-    assert (work / FIRST).read_bytes() == (workshop.NOTEBOOKS / FIRST).read_bytes()
-    assert workshop.lay_out(work) == []
+    assert (work / FIRST).read_bytes() == (notebooks.NOTEBOOKS / FIRST).read_bytes()
+    assert notebooks.lay_out(work) == []
 
 
 def test_several_resets_on_one_day_keep_every_copy(work: Path) -> None:
-    workshop.lay_out(work)
+    notebooks.lay_out(work)
     for i in range(3):
         (work / FIRST).write_text(f"mine {i}", encoding="utf-8")
-        workshop.reset("00", work)
+        notebooks.reset("00", work)
     kept = [work / name for name in names(work) if ".kept-" in name]
     assert [file.read_text(encoding="utf-8") for file in kept] == ["mine 0", "mine 1", "mine 2"]
     # The reader throws the first away; the next one may not take the place of another.
     kept[0].unlink()
     (work / FIRST).write_text("mine 3", encoding="utf-8")
-    workshop.reset("00", work)
+    notebooks.reset("00", work)
     left = {(work / name).read_text(encoding="utf-8") for name in names(work) if ".kept-" in name}
     assert left == {"mine 1", "mine 2", "mine 3"}
 
 
 def test_a_reset_of_a_chapter_that_is_not_there_lays_it_out(work: Path) -> None:
-    assert workshop.reset("00", work) == f"{FIRST} is fresh."
+    assert notebooks.reset("00", work) == f"{FIRST} is fresh."
     assert names(work) == [FIRST]
 
 
@@ -102,18 +102,18 @@ def test_tidying_takes_away_what_differs_from_machine_to_machine() -> None:
     notebook = new_notebook(cells=[new_markdown_cell("words"), cell])
     notebook.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {}}
     notebook.metadata["language_info"] = {"name": "python", "version": "3.11.7"}
-    text = nbformat.writes(workshop.tidy(notebook))
+    text = nbformat.writes(notebooks.tidy(notebook))
     for gone in ("widget", "3.11.7", "2026-01-01"):
         assert gone not in text
     for stays in ("shown", "said", "kept", "words", '"name": "python"'):
         assert stays in text
 
 
-@pytest.mark.parametrize("file", workshop.chapter_files(), ids=lambda f: f.stem)
+@pytest.mark.parametrize("file", notebooks.chapter_files(), ids=lambda f: f.stem)
 def test_the_kept_notebooks_are_tidy(file: Path) -> None:
     notebook = nbformat.read(file, as_version=4)
     before = nbformat.writes(notebook)
-    assert nbformat.writes(workshop.tidy(notebook)) == before
+    assert nbformat.writes(notebooks.tidy(notebook)) == before
 
 
 # Running and recording
@@ -143,9 +143,9 @@ def test_a_notebook_that_was_recorded_gives_the_same_in_a_strict_replay(box_weig
     file = notebook(tmp_path, TINY)
     before = file.read_bytes()
     folder = tmp_path / "recordings"
-    live = said(workshop.run(file, {"LLMLAB_RECORD": str(folder), "LLMLAB_REPLAY": ""}))
+    live = said(notebooks.run(file, {"LLMLAB_RECORD": str(folder), "LLMLAB_REPLAY": ""}))
     assert len(Recording.load(folder / "00_tiny.jsonl").exchanges) == 1
-    replay = said(workshop.run(file, {"LLMLAB_REPLAY": str(folder), "LLMLAB_STRICT": "1", "LLMLAB_RECORD": ""}))
+    replay = said(notebooks.run(file, {"LLMLAB_REPLAY": str(folder), "LLMLAB_STRICT": "1", "LLMLAB_RECORD": ""}))
     sources, texts, states = zip(*(line.strip().split(" | ") for line in (live, replay)), strict=True)
     assert sources == ("embedded", "recording")
     assert texts[0] == texts[1] != ""
@@ -158,20 +158,20 @@ def test_a_kernel_in_work_replays_from_the_folder_that_the_env_file_names(box_we
     """As the README says it: a folder `class` beside `.env`, and the reader's copies in work/."""
     (tmp_path / "work").mkdir()
     file = notebook(tmp_path / "work", TINY)
-    workshop.run(file, {"LLMLAB_RECORD": str(tmp_path / "class"), "LLMLAB_REPLAY": ""})
+    notebooks.run(file, {"LLMLAB_RECORD": str(tmp_path / "class"), "LLMLAB_REPLAY": ""})
     (tmp_path / ".env").write_text("LLMLAB_REPLAY=class\n", encoding="utf-8")
-    ran = workshop.run(file, {"LLMLAB_ENV_FILE": str(tmp_path / ".env")})
+    ran = notebooks.run(file, {"LLMLAB_ENV_FILE": str(tmp_path / ".env")})
     assert said(ran).startswith("recording | ")
     (tmp_path / "class" / "00_tiny.jsonl").unlink()
-    ran = workshop.run(file, {"LLMLAB_ENV_FILE": str(tmp_path / ".env")})
+    ran = notebooks.run(file, {"LLMLAB_ENV_FILE": str(tmp_path / ".env")})
     assert said(ran).startswith("No recording of 00_tiny is in class; the model in the box answers.\nembedded | ")
 
 
 @pytest.fixture
 def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file = notebook(tmp_path, "1 + 1")
-    monkeypatch.setattr(workshop, "NOTEBOOKS", tmp_path)
-    monkeypatch.setattr(workshop, "DATA", tmp_path / "data")
+    monkeypatch.setattr(notebooks, "NOTEBOOKS", tmp_path)
+    monkeypatch.setattr(notebooks, "DATA", tmp_path / "data")
     return file
 
 
@@ -187,7 +187,7 @@ def runs(monkeypatch: pytest.MonkeyPatch, error: Exception | None = None) -> lis
             raise error
         return new_notebook(cells=[new_code_cell("1 + 1", outputs=[new_output("stream", text="fresh")])])
 
-    monkeypatch.setattr(workshop, "run", run)
+    monkeypatch.setattr(notebooks, "run", run)
     return calls
 
 
@@ -195,7 +195,7 @@ def test_recording_keeps_the_exchanges_and_refreshes_the_outputs_by_a_strict_rep
     book: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = runs(monkeypatch)
-    assert workshop.record([]) == 0
+    assert notebooks.record([]) == 0
     assert (book.parent / "data" / "recordings" / "00_tiny.jsonl").read_text(encoding="utf-8") == "recorded"
     assert "fresh" in book.read_text(encoding="utf-8")
     live, replay = calls
@@ -206,7 +206,7 @@ def test_recording_keeps_the_exchanges_and_refreshes_the_outputs_by_a_strict_rep
 def test_recording_for_a_class_leaves_the_chapters_as_they_are(book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = book.read_bytes()
     assert len(runs(monkeypatch)) == 0
-    assert workshop.record(["00"], to=book.parent / "class") == 0
+    assert notebooks.record(["00"], to=book.parent / "class") == 0
     assert names(book.parent / "class") == ["00_tiny.jsonl"]
     assert book.read_bytes() == before
     assert not (book.parent / "data").exists()
@@ -215,7 +215,7 @@ def test_recording_for_a_class_leaves_the_chapters_as_they_are(book: Path, monke
 @pytest.mark.parametrize(
     "error",
     [
-        workshop.CellExecutionError("traceback", "NameError", "x"),
+        notebooks.CellExecutionError("traceback", "NameError", "x"),
         CellTimeoutError("a cell took too long"),
         DeadKernelError("Kernel died"),
     ],
@@ -226,7 +226,7 @@ def test_a_chapter_that_fails_is_counted_and_left_as_it_was(
 ) -> None:
     before = book.read_bytes()
     runs(monkeypatch, error)
-    assert workshop.record([]) == 1
+    assert notebooks.record([]) == 1
     assert book.read_bytes() == before
     assert not (book.parent / "data").exists()
     assert "00_tiny: not recorded" in capsys.readouterr().out
@@ -234,6 +234,6 @@ def test_a_chapter_that_fails_is_counted_and_left_as_it_was(
 
 def test_the_kernel_of_a_run_stops_at_the_first_failing_cell(tmp_path: Path) -> None:
     file = notebook(tmp_path, "print('first')", "1 / 0", "print('never')")
-    with pytest.raises(workshop.CellExecutionError, match="ZeroDivisionError"):
-        workshop.run(file, {})
+    with pytest.raises(notebooks.CellExecutionError, match="ZeroDivisionError"):
+        notebooks.run(file, {})
     assert json.loads(file.read_text(encoding="utf-8"))["cells"][0]["outputs"] == []

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from llmlab import Trace
-from llmlab.app import ChatApp, Memory
+from llmlab.chat_app import ChatApp, Memory
 from llmlab.lesson import Check, Exercise
 
 QUESTION = "What is a violin?"

@@ -7,7 +7,7 @@ from typing import Any
 from llmlab import Trace
 from llmlab.agents import Run, ToolLoop
 from llmlab.lesson import Check, Exercise
-from llmlab.shop import lay_out
+from shop import lay_out
 
 
 async def _sold(work: Any, model: Any) -> list[Check]:

@@ -8,8 +8,7 @@ from typing import Any
 
 from llmlab import Host, Trace
 from llmlab.lesson import Check, Exercise
-from llmlab.servers import calendar, messages
-from llmlab.shop import lay_out
+from shop import calendar, lay_out, messages
 
 POSTS = 60  # more than one page can hold
 

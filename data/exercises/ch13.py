@@ -17,9 +17,8 @@ from mcp_types import JSONRPCError, JSONRPCResponse, jsonrpc_message_adapter
 from pydantic import ValidationError
 
 from llmlab.lesson import Check, Exercise
-from llmlab.servers import calendar
-from llmlab.shop import lay_out
-from llmlab.wiretap import WireTap
+from llmlab.mcp.tap import WireTap
+from shop import calendar, lay_out
 
 MODERN, HANDSHAKE = "2026-07-28", "2025-11-25"
 META = {

@@ -12,8 +12,7 @@ from openpyxl import load_workbook
 from llmlab import Host, ToolCall, Trace
 from llmlab.agents import ToolLoop
 from llmlab.lesson import Check, Exercise
-from llmlab.servers import calendar, messages, orders, sheet
-from llmlab.shop import Shop, lay_out, query
+from shop import Shop, calendar, lay_out, messages, orders, query, sheet
 
 
 @asynccontextmanager

@@ -10,8 +10,7 @@ from mcp.server import MCPServer
 
 from llmlab import Host, ToolError, measure
 from llmlab.lesson import Check, Exercise
-from llmlab.servers import messages
-from llmlab.shop import lay_out, query
+from shop import lay_out, messages, query
 
 RAW = "Error executing tool give_back"  # of an exception that was not meant for the model, nothing follows it
 

@@ -11,11 +11,11 @@ from typing import Any
 
 from llmlab.agents import Agent, Run, SingleStep, ToolLoop
 from llmlab.errors import ToolError
+from llmlab.llm.chat import Model
 from llmlab.measure import Measured, Row, Task, compare
-from llmlab.model import Model
-from llmlab.shop import Shop, lay_out, query
 from llmlab.tools import Tool, tool
 from llmlab.trace import Budget
+from shop import Shop, lay_out, query
 
 COLUMNS = ("kind", "variant")  # by which `llmlab measure` tells the rows apart
 ORDERS = range(1003, 1160, 5)  # 32 of them

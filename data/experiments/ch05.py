@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from llmlab import shop
 from llmlab.agents import SingleStep
 from llmlab.errors import ToolError
+from llmlab.llm.chat import Model
 from llmlab.measure import Measured, Row, cost_of, made_with
-from llmlab.model import Model
+from shop import world
 
 COLUMNS = ("job",)  # by which `llmlab measure` tells the rows apart
 
@@ -44,7 +44,7 @@ def jobs(db: Path) -> list[Job]:
     data = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
     made = []
     for n, (part, question, gold) in enumerate(data["sql"], 1):
-        ask = f"{shop.tables(*tables_of(gold))}\n\n{question}"
+        ask = f"{world.tables(*tables_of(gold))}\n\n{question}"
         made.append(Job("sql", f"sql {n}", ask, lambda answer, gold=gold: sql_fails(db, answer, gold), part))
     for n, (text, limit, what, keep) in enumerate(data["tweet"], 1):
         ask = f"Turn this into a tweet of at most {limit} characters. Keep {what}.\n\n{text}"
@@ -67,9 +67,9 @@ def sql_of(answer: str) -> str:
 
 def sql_fails(db: Path, answer: str, gold: str) -> str:
     """How a query fails: it does not run, or gives other columns or rows than the one known to be right."""
-    wanted = shop.query(db, gold)
+    wanted = world.query(db, gold)
     try:
-        got = shop.query(db, sql_of(answer))
+        got = world.query(db, sql_of(answer))
     except ToolError:
         return "does not run"
     if len(got.columns) != len(wanted.columns):
@@ -128,4 +128,4 @@ async def measure(model: Model, tasks: Sequence[Job], told: Callable[[Row], None
 async def full(model: Model, told: Callable[[Row], None] | None = None) -> Measured:
     """All 120 tasks."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        return await measure(model, jobs(shop.lay_out(Path(folder) / "shop").db), told)
+        return await measure(model, jobs(world.lay_out(Path(folder) / "shop").db), told)

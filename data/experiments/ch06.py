@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from llmlab import Trace
 from llmlab.agents import Agent, ChainOfThought, Run, SelfConsistency, SingleStep
 from llmlab.agents.chain_of_thought import answer_of
+from llmlab.llm.chat import Model
 from llmlab.measure import Measured, Row, Task, compare
-from llmlab.model import Model
 
 COLUMNS = ("steps", "variant")  # by which `llmlab measure` tells the rows apart
 DIRECT = "Give only the answer, as 'Answer:' and the number."

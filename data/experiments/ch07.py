@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from llmlab import LabError, Model, ToolError, Trace
-from llmlab import shop as shops
 from llmlab.agents import Agent, PlanAndAct, Run
 from llmlab.measure import Measured, Row, Task, compare
-from llmlab.shop import Shop
 from llmlab.tools import Tool, tool
+from shop import Shop
+from shop import world as shops
 
 PRODUCTS = """green tea; oolong; black tea; chai; rooibos; mint tea; house blend; espresso beans; filter coffee;
 dark roast""".replace("\n", " ").split("; ")

@@ -17,7 +17,7 @@ from llmlab import Model, Reply, Step, Trace, connect
 from llmlab.agents import Criterion, Reflective, Run
 from llmlab.agents.reflective import Draft, Verdict
 from llmlab.measure import Measured, Row, made_with
-from llmlab.shop import Shop, lay_out
+from shop import Shop, lay_out
 
 COLUMNS = ("part", "variant", "round", "criterion", "meets")  # by which `llmlab measure` tells the rows apart
 ROUNDS = 3

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
-from llmlab import shop
 from llmlab.agents import Agent, Recursive, Run, SingleStep
 from llmlab.agents.chain_of_thought import answer_of
+from llmlab.llm.chat import Model
 from llmlab.measure import Measured, Row, Task, compare
-from llmlab.model import Model
+from shop import world
 
 COLUMNS = ("kind", "size", "variant")  # by which `llmlab measure` tells the rows apart
 SIZES = {"totals": (2, 4, 8, 16, 32), "sorting": (4, 8, 16), "report": (2, 4, 8, 16)}
@@ -63,8 +63,8 @@ class Report(Sliced):
 def order_pieces() -> list[int]:
     """How many pieces each order of the shop has, from the first order on."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        ours = shop.lay_out(Path(folder) / "shop")
-        found = shop.query(ours.db, "SELECT SUM(quantity) FROM items GROUP BY order_id ORDER BY order_id", limit=1000)
+        ours = world.lay_out(Path(folder) / "shop")
+        found = world.query(ours.db, "SELECT SUM(quantity) FROM items GROUP BY order_id ORDER BY order_id", limit=1000)
     return [row[0] for row in found.rows]
 
 

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-from llmlab import shop as shops
 from llmlab.agents import (
     Agent,
     ChainOfThought,
@@ -25,11 +24,12 @@ from llmlab.agents import (
 from llmlab.agents.chain_of_thought import answer_of
 from llmlab.agents.recursive import items_of
 from llmlab.errors import LabError
+from llmlab.llm.chat import Model
 from llmlab.measure import Measured, Row, Task, compare, pieces
-from llmlab.model import Model
-from llmlab.shop import Shop
 from llmlab.tools import Tool
 from llmlab.trace import Budget
+from shop import Shop
+from shop import world as shops
 
 LOOP, SINGLE, THOUGHT, HALVES, TEAM = (pieces(number) for number in ("04", "05", "06", "09", "10"))
 COLUMNS = ("variant",)  # by which `llmlab measure` tells the rows apart

@@ -20,18 +20,17 @@ from icalendar import Calendar
 from mcp.server import MCPServer
 from openpyxl import load_workbook
 
-from llmlab import shop as shops
 from llmlab.agents import Agent, Run, ToolLoop
 from llmlab.errors import LabError
-from llmlab.mcp_content import Content
-from llmlab.mcp_host import Host, ServerTool
+from llmlab.llm.chat import Model
+from llmlab.mcp.content import Content
+from llmlab.mcp.host import Host, ServerTool
 from llmlab.measure import Measured, Row, Task, compare, pieces
-from llmlab.model import Model
-from llmlab.servers import calendar, messages, orders, repository, sheet
-from llmlab.shop import Shop
 from llmlab.show.frames import label
 from llmlab.show.traces import Mermaid, _answered, _clean
 from llmlab.trace import Budget, Trace
+from shop import Shop, calendar, messages, orders, repository, sheet
+from shop import world as shops
 
 SINGLE = pieces("05")
 prompt_of = pieces("04").prompt_of

@@ -35,13 +35,12 @@ from pydantic import Field
 from starlette.middleware.cors import CORSMiddleware
 
 from llmlab import errors
-from llmlab.mcp_host import Host, trusting
-from llmlab.mcp_offers import Offer
+from llmlab.mcp.host import Host, trusting
+from llmlab.mcp.offers import Offer
 from llmlab.measure import Measured, Row, made_with
-from llmlab.servers import messages, orders
-from llmlab.servers._common import READS
-from llmlab.shop import Shop, lay_out, query
 from llmlab.tools import call_all
+from shop import Shop, lay_out, messages, orders, query
+from shop.common import READS
 
 COLUMNS = ("host", "kind")  # by which `llmlab measure` tells the rows apart
 LISTENS = 60  # seconds

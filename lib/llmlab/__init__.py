@@ -3,42 +3,42 @@
     notebook cell
        │ await
        ▼
-    app, agents ──── tools ──── a Python function
-       │               └─────── mcp_host ── wiretap ── stdio | HTTP ── MCP servers (ours, anybody's)
+    chat_app, agents ──── tools ──── a Python function
+       │                    └─────── mcp (host, tap) ── stdio | HTTP ── MCP servers (the shop's, anybody's)
        ▼
-    model ── openai client ── embedded (llama.cpp on loopback) | any OpenAI-compatible endpoint | recording
+    llm ── openai client ── local (llama.cpp on loopback) | any OpenAI-compatible endpoint | recording
        │
        ▼
     trace ── show (tables, sequence diagrams, trees, timelines, widgets)
 
-Every call is one step of a trace, recorded at these seams only: `model`, `tools`, `wiretap`.
+Every call is one step of a trace, recorded at three seams only: `llm`, `tools`, `mcp`.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from llmlab.connection import connect
     from llmlab.errors import BudgetExceeded, LabError, MissingCapability, ModelError, ServerError, ToolError
-    from llmlab.mcp_host import Host
-    from llmlab.model import Model
-    from llmlab.reply import Reply, ToolCall
+    from llmlab.llm.chat import Model
+    from llmlab.llm.connection import connect
+    from llmlab.llm.reply import Reply, ToolCall
+    from llmlab.mcp.host import Host
     from llmlab.trace import Budget, Step, Totals, Trace
 
 # Imported when they are asked for (PEP 562): an MCP server of the lab needs no client of a model, which takes a second.
 _HOMES = {
     "Budget": "trace",
     "BudgetExceeded": "errors",
-    "connect": "connection",
-    "Host": "mcp_host",
+    "connect": "llm.connection",
+    "Host": "mcp.host",
     "LabError": "errors",
     "MissingCapability": "errors",
-    "Model": "model",
+    "Model": "llm.chat",
     "ModelError": "errors",
-    "Reply": "reply",
+    "Reply": "llm.reply",
     "ServerError": "errors",
     "Step": "trace",
-    "ToolCall": "reply",
+    "ToolCall": "llm.reply",
     "ToolError": "errors",
     "Totals": "trace",
     "Trace": "trace",

@@ -8,8 +8,9 @@ import os
 import sys
 from pathlib import Path
 
-from llmlab import settings, shared, weights
+from llmlab import settings
 from llmlab.errors import LabError
+from llmlab.llm import shared, weights
 
 PATHS = ("LLMLAB_REPLAY", "LLMLAB_GGUF", "LLMLAB_CACHE", "LLMLAB_STATE", "LLMLAB_ENV_FILE")
 
@@ -59,15 +60,15 @@ def main(argv: list[str] | None = None) -> int:
             return _fetch(args.size, args.file, args.if_missing)
         if args.command == "measure":
             return asyncio.run(_measure([f"{number:0>2}" for number in args.chapters]))
-        from llmlab import workshop
+        from llmlab import notebooks
 
         if args.command == "reset":
-            print(workshop.reset(args.chapter))
+            print(notebooks.reset(args.chapter))
             return 0
         if args.command == "refresh":
             asyncio.run(_measure([]))
-            return workshop.record([])
-        return workshop.record(args.chapters, args.to)
+            return notebooks.record([])
+        return notebooks.record(args.chapters, args.to)
     except LabError as error:
         print(error, file=sys.stderr)
         return 1
@@ -78,9 +79,9 @@ def main(argv: list[str] | None = None) -> int:
 def _lab(size: str | None, options: list[str]) -> int:
     from jupyterlab.labapp import LabApp
 
-    from llmlab import workshop
+    from llmlab import notebooks
 
-    new = workshop.lay_out()
+    new = notebooks.lay_out()
     if new:
         print(f"New in work/: {', '.join(new)}")
     config = str(Path(__file__).parent / "jupyter")

@@ -15,8 +15,9 @@ from typing import Any
 import psutil
 from packaging.requirements import Requirement
 
-from llmlab import connect, settings, weights
+from llmlab import connect, settings
 from llmlab.errors import LabError
+from llmlab.llm import weights
 
 Finding = tuple[bool, str]
 MIN_FREE = 500_000_000  # bytes

@@ -21,10 +21,11 @@ from statistics import fmean, median
 from types import ModuleType
 from typing import Any
 
-from llmlab import settings, weights
+from llmlab import settings
 from llmlab.agents import Agent, Run
 from llmlab.errors import LabError
-from llmlab.model import Model
+from llmlab.llm import weights
+from llmlab.llm.chat import Model
 from llmlab.show.view import View, table_of
 
 EXPERIMENTS = settings.DATA / "experiments"

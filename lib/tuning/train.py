@@ -23,7 +23,8 @@ from packs import HERE, Packs, mask_of
 from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-from llmlab import settings, weights
+from llmlab import settings
+from llmlab.llm import weights
 
 LAYERS = range(12, 28)  # of 28: the lower ones are only read through, which saves much of the backward pass
 RANK = 8  # 11 MB; alpha is twice the rank
@@ -128,7 +129,7 @@ def main() -> None:
     """Train, or go on training."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("build/adapter"))
-    parser.add_argument("--steps", type=int, default=190)
+    parser.add_argument("--steps", type=int, default=120)
     parser.add_argument("--rate", type=float, default=4e-4)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=os.cpu_count())

@@ -25,7 +25,7 @@ from llmlab.agents import (
     Team,
     ToolLoop,
 )
-from llmlab.model import Model
+from llmlab.llm.chat import Model
 from llmlab.settings import Settings
 from llmlab.tools import tool
 from stub import reply

@@ -9,7 +9,7 @@ import os
 import sys
 from typing import Any
 
-from llmlab.mcp_host import Host
+from llmlab.mcp.host import Host
 
 FILLED = {"string": "us-west1", "integer": 5, "number": 3.5, "boolean": True}
 

@@ -38,7 +38,7 @@ from mcp_types import (
 )
 from pydantic import BaseModel, Field
 
-from llmlab.servers._common import CHANGES, READS, run
+from shop.common import CHANGES, READS, run
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg=="
 SILENCE = base64.b64encode(

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from mcp import Client
 
-from llmlab.servers import calendar as calendar_
-from llmlab.servers import messages as messages_
-from llmlab.servers import orders as orders_
-from llmlab.servers import repository as repository_
-from llmlab.servers import sheet as sheet_
-from llmlab.shop import Shop, lay_out
+from shop import Shop, lay_out
+from shop import calendar as calendar_
+from shop import messages as messages_
+from shop import orders as orders_
+from shop import repository as repository_
+from shop import sheet as sheet_
 
 
 @pytest.fixture

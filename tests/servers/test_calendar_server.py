@@ -7,7 +7,7 @@ import pytest
 from asking import bad, good, missing, prompt, text
 from mcp import Client
 
-from llmlab.shop import Shop
+from shop import Shop
 
 pytestmark = pytest.mark.anyio
 

@@ -7,7 +7,7 @@ import pytest
 from asking import bad, good, missing, prompt, text
 from mcp import Client
 
-from llmlab.shop import Shop, query
+from shop import Shop, query
 
 pytestmark = pytest.mark.anyio
 

@@ -18,7 +18,7 @@ from asking import bad, good
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
-from llmlab.shop import Shop
+from shop import Shop
 
 pytestmark = pytest.mark.anyio
 
@@ -57,7 +57,7 @@ FITTING: dict[str, Any] = {
 
 
 def command(name: str, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", f"llmlab.servers.{name}", *arguments]
+    return [sys.executable, "-m", f"shop.{name}", *arguments]
 
 
 def _own_temporary(tmp_path: Path) -> dict[str, str]:

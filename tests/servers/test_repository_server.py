@@ -11,8 +11,8 @@ from asking import bad, good, missing, prompt, text
 from mcp import Client
 
 from llmlab.errors import LabError
-from llmlab.servers.repository import server
-from llmlab.shop import Shop, git_environment
+from shop import Shop, git_environment
+from shop.repository import server
 
 pytestmark = pytest.mark.anyio
 

@@ -9,7 +9,7 @@ from asking import bad, good, missing, prompt, text
 from mcp import Client
 from openpyxl import load_workbook
 
-from llmlab.shop import Shop
+from shop import Shop
 
 pytestmark = pytest.mark.anyio
 

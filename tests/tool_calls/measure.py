@@ -164,7 +164,8 @@ def main() -> None:
     args = parser.parse_args()
     gguf = Path(args.model)
     if not gguf.is_file():
-        from llmlab import settings, weights
+        from llmlab import settings
+        from llmlab.llm import weights
 
         gguf = weights.find(weights.CATALOGUE[args.model], settings.load().cache)
     data = json.loads((HERE / f"{args.set}.json").read_text(encoding="utf-8"))

@@ -2,6 +2,7 @@
 
 from llmlab.agents.base import Agent, Repetition
 from llmlab.agents.chain_of_thought import ChainOfThought, SelfConsistency
+from llmlab.agents.code_agent import CodeAgent
 from llmlab.agents.member import Letter, Member
 from llmlab.agents.plan_and_act import PlanAndAct
 from llmlab.agents.recursive import Recursive
@@ -15,6 +16,7 @@ from llmlab.agents.tool_loop import ToolLoop
 __all__ = [
     "Agent",
     "ChainOfThought",
+    "CodeAgent",
     "Criterion",
     "Letter",
     "Member",

@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 from llmlab import trace
 from llmlab.agents.run import Run
 from llmlab.errors import BudgetExceeded, LabError
-from llmlab.model import Model
-from llmlab.process import awake
+from llmlab.llm.chat import Model
 from llmlab.tools import Tool
 from llmlab.trace import Budget, Trace
+from llmlab.wait import awake
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ from typing import Any
 from llmlab.agents.base import Agent
 from llmlab.agents.run import Run
 from llmlab.errors import LabError, ModelError
-from llmlab.model import Model, Reply
+from llmlab.llm.chat import Model, Reply
 
 _answer = re.compile(r"answer\s*:?\s*(?:is\s*)?([^\s:].*)", re.IGNORECASE)
 

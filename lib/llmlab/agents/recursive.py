@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from llmlab.agents.base import Agent, together
 from llmlab.agents.run import Run
 from llmlab.errors import BudgetExceeded
-from llmlab.model import Model
+from llmlab.llm.chat import Model
 
 
 class Halves(BaseModel, extra="forbid"):

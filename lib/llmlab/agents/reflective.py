@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from llmlab.agents.base import Agent
 from llmlab.agents.run import Run
 from llmlab.errors import LabError, ModelError
-from llmlab.model import Model
+from llmlab.llm.chat import Model
 from llmlab.trace import current
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from llmlab.agents.base import Agent, Repetition
 from llmlab.agents.run import Run
-from llmlab.model import Message
+from llmlab.llm.chat import Message
 from llmlab.tools import call_all
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from llmlab.show.view import COLOURS, QUIET, View, folded, pretty
 
 if TYPE_CHECKING:
-    from llmlab.app import Answer
-    from llmlab.model import Model, Reply
+    from llmlab.chat_app import Answer
+    from llmlab.llm.chat import Model, Reply
 
 
 def badge(reply: Reply) -> str:

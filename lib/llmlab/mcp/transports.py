@@ -27,13 +27,13 @@ from mcp.server import MCPServer
 
 from llmlab import trace
 from llmlab.errors import ServerError
-from llmlab.wiretap import is_secret
+from llmlab.mcp.tap import is_secret
 
 STDERR = 20_000  # characters that are kept
 CONNECT = 30.0  # seconds
 _NAMED = re.compile(r"-*([\w.-]+)\s*[=:]\s*(.+)", re.DOTALL)
 _KEY = re.compile(r"(sk|pk|rk)-|gh[a-z]_|github_pat_|glpat-|xox[a-z]-")  # how well-known keys begin
-_GUARD = Path(__file__).with_name("mcp_guard.py")
+_GUARD = Path(__file__).with_name("guard.py")
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from typing import Any, Literal, TypeVar
 import httpx2
 from pydantic import BaseModel, ValidationError
 
-from llmlab import recording, trace
+from llmlab import trace
 from llmlab.errors import ModelError
+from llmlab.llm import recording
 
 Source = Literal["embedded", "endpoint", "recording"]
 Message = dict[str, Any]

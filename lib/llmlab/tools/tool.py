@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any, overload
+from typing import Any, get_type_hints, overload
 
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from pydantic.json_schema import GenerateJsonSchema
@@ -16,8 +16,8 @@ from pydantic_core import ArgsKwargs, to_jsonable_python
 
 from llmlab import trace
 from llmlab.errors import ToolError
-from llmlab.model import Message, ToolCall
-from llmlab.process import MEMORY, awake, in_process
+from llmlab.llm.chat import Message, ToolCall
+from llmlab.wait import awake
 
 TIMEOUT = 30.0  # seconds
 
@@ -40,6 +40,7 @@ class Tool:
     parameters: dict[str, Any]
     function: Callable[..., Any]
     timeout: float = TIMEOUT
+    returns: dict[str, Any] | None = None  # a JSON schema of the result, where it is known
 
     def openai(self) -> dict[str, Any]:
         """The form in which a chat request offers it."""
@@ -129,28 +130,19 @@ class _Untitled(GenerateJsonSchema):
 
 
 @overload
-def tool(
-    function: Callable[..., Any], *, timeout: float = TIMEOUT, process: bool = False, memory: int = MEMORY
-) -> Tool: ...
+def tool(function: Callable[..., Any], *, timeout: float = TIMEOUT) -> Tool: ...
 @overload
+def tool(*, timeout: float = TIMEOUT) -> Callable[[Callable[..., Any]], Tool]: ...
 def tool(
-    *, timeout: float = TIMEOUT, process: bool = False, memory: int = MEMORY
-) -> Callable[[Callable[..., Any]], Tool]: ...
-def tool(
-    function: Callable[..., Any] | None = None,
-    *,
-    timeout: float = TIMEOUT,
-    process: bool = False,
-    memory: int = MEMORY,
+    function: Callable[..., Any] | None = None, *, timeout: float = TIMEOUT
 ) -> Tool | Callable[[Callable[..., Any]], Tool]:
     """Make a tool of a function with type hints; the first paragraph of its docstring is its description.
 
     Stands before a call, `tool(function)`, or over a definition, `@tool` or `@tool(timeout=5)`. At its time limit
-    (seconds) an async function is cancelled, and a plain one is left to its thread, which nobody can stop. Where it
-    must not go on, `process=True` runs it in a process that is killed, with `memory` (MB) as its second limit.
+    (seconds) an async function is cancelled, and a plain one is left to its thread, which nobody can stop.
     """
     if function is None:
-        return partial(tool, timeout=timeout, process=process, memory=memory)
+        return partial(tool, timeout=timeout)
     try:
         schema, why = _adapter(function).json_schema(schema_generator=_Untitled), "some have no name"
     except PydanticUserError as error:
@@ -162,8 +154,16 @@ def tool(
     described = (inspect.getdoc(function) or "").split("\n\n")[0].replace("\n", " ")
     if not described:
         raise ToolError(f"A tool needs a docstring that tells the model what it does, but {function.__name__} has none")
-    runs = in_process(function, memory) if process else function
-    return Tool(function.__name__, described, schema, runs, timeout)
+    return Tool(function.__name__, described, schema, function, timeout, _returned(function))
+
+
+def _returned(function: Callable[..., Any]) -> dict[str, Any] | None:
+    """A schema of what the function says that it returns."""
+    try:
+        kind = get_type_hints(function).get("return", Any)
+        return None if kind is Any else TypeAdapter(kind).json_schema(mode="serialization", schema_generator=_Untitled)
+    except Exception:  # a hint that nothing is known of: the result is told when it comes
+        return None
 
 
 class _Missing(Tool):

@@ -1,6 +1,6 @@
 """The model in the box: llama.cpp's real OpenAI-compatible server, on loopback.
 
-It runs inside this process, or, where `llmlab lab` has started one for all open chapters (`llmlab.shared`), there.
+It runs inside this process, or, where `llmlab lab` has started one for all open chapters (`llmlab.llm.shared`), there.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from llmlab import shared, trace, weights
+from llmlab import trace
 from llmlab.errors import WeightsError
+from llmlab.llm import shared, weights
 from llmlab.settings import DATA, Settings
 
 SLOTS = 4  # requests that are answered side by side

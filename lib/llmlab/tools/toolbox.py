@@ -7,93 +7,76 @@ from __future__ import annotations
 
 import ast
 import math
-import operator
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from llmlab import process, shop
+import pydantic_monty as monty
+
 from llmlab.errors import LabError, ToolError
+from llmlab.tools.sandbox import run_program
+from shop import world
 
-BITS = 1000  # of a whole number: some 300 digits, so that each can also be a float
+LARGEST = 10**300  # so that each number can also be a float
 EXPRESSION = 500  # characters
-SECONDS = 10.0  # for run_python
 SHOWN = 4000  # characters that a tool gives the model to read
 PASSAGES = 3
-
-_OPERATORS: dict[type, Callable[..., Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.Pow: operator.pow,
-    ast.UAdd: operator.pos,
-    ast.USub: operator.neg,
-}
+_ARITHMETIC = (
+    ast.Expression,
+    ast.BinOp,
+    ast.UnaryOp,
+    ast.Add,
+    ast.Sub,
+    ast.Mult,
+    ast.Div,
+    ast.FloorDiv,
+    ast.Mod,
+    ast.Pow,
+    ast.UAdd,
+    ast.USub,
+)
 
 
 def calculate(expression: str) -> int | float:
     """Calculate with numbers, + - * / // % ** and parentheses, as in (3 + 4.5) * 2."""
     if len(expression) > EXPRESSION:
         raise ToolError(f"calculate takes up to {EXPRESSION} characters, but got {len(expression)}")
+    hint = "write 1200 for 1,200 and 2**3 for 2^3"
     try:
-        return _value(ast.parse(expression.strip(), mode="eval").body)
+        tree = ast.parse(expression.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # ValueError: a null character (Python 3.11)
-        raise ToolError(f"calculate takes arithmetic such as (3 + 4.5) * 2, but got {expression!r}") from None
-    except OverflowError:
-        raise ToolError(f"calculate takes numbers of up to 300 digits, but {expression!r} makes larger ones") from None
-    except ArithmeticError as error:
+        raise ToolError(f"calculate takes arithmetic such as (3 + 4.5) * 2, but got {expression!r}; {hint}") from None
+    for node in ast.walk(tree):  # so it is worked out by an interpreter, but can only be arithmetic
+        number = isinstance(node, ast.Constant) and type(node.value) in (int, float)
+        if not number and not isinstance(node, _ARITHMETIC):
+            raise ToolError(f"calculate takes numbers, + - * / // % ** and parentheses, but got {_said(node)}; {hint}")
+    limits: monty.ResourceLimits = {"max_feed_duration_secs": 1.0, "max_memory": 1 << 20}
+    try:
+        with monty.Monty(max_processes=1) as pool, pool.checkout(limits=limits) as session:
+            value = session.feed_run(ast.unparse(tree))
+    except monty.MontyError as error:
         raise ToolError(f"calculate cannot work out {expression!r}: {error}") from None
+    if type(value) not in (int, float) or not math.isfinite(value) or abs(value) > LARGEST:
+        raise ToolError(f"calculate gives real numbers of up to 300 digits, but {expression!r} makes others")
+    return value
 
 
-def _value(node: ast.expr) -> int | float:
-    """The tree is walked, never executed: what is no number and no operator from the list is refused."""
-    match node:
-        case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
-            return _within(number)
-        case ast.UnaryOp(op, operand) if type(op) in _OPERATORS:
-            return _within(_OPERATORS[type(op)](_value(operand)))
-        case ast.BinOp(left, op, right) if type(op) in _OPERATORS:
-            a, b = _value(left), _value(right)
-            whole = isinstance(a, int) and isinstance(b, int)
-            if isinstance(op, ast.Pow) and whole and abs(a) > 1 and int(a).bit_length() * b > 2 * BITS:
-                raise OverflowError  # before it is made: 9**9**9 takes hours
-            return _within(_OPERATORS[type(op)](a, b))
-    raise ToolError(
-        f"calculate takes numbers, + - * / // % ** and parentheses, but got {ast.unparse(node)}; "
-        f"write 1200 for 1,200 and 2**3 for 2^3"
-    )
-
-
-def _within(number: Any) -> int | float:
-    if isinstance(number, complex):
-        raise ArithmeticError("the result is no real number")
-    if (isinstance(number, int) and number.bit_length() > BITS) or not math.isfinite(number):
-        raise OverflowError
-    return number
+def _said(node: ast.AST) -> str:
+    try:
+        return ast.unparse(node)
+    except Exception:  # a part that does not stand alone
+        return type(node).__name__
 
 
 async def run_python(code: str) -> str:
     """Run a Python program and return what it prints.
 
-    It runs in a fresh process and an empty folder, and is killed after 10 seconds. This is no security sandbox: the
-    program can read the reader's files and use the network.
+    It runs apart, without files, network or other packages than datetime, json, math and re, for up to 10 seconds.
     """
     fenced = re.fullmatch(r"\s*```\w*\n(.*?)(```)?\s*", code, re.DOTALL)
-    ended = await process.run_code(fenced[1] if fenced else code, SECONDS)
-    printed = _cut(ended.output)
-    why = {
-        "failed": f"failed: {ended.text}",
-        "seconds": f"may take {SECONDS:g} seconds, but took longer",
-        "output": f"may print {process.OUTPUT:,} bytes, but printed more",
-    }
-    if ended.how != "ok":
-        raise ToolError(f"the program {why[ended.how]}" + (f"\nIt had printed:\n{printed}" if printed else ""))
+    printed = _cut(await run_program(fenced[1] if fenced else code))
     return printed or "(it printed nothing; print what you want to know)"
 
 
@@ -139,10 +122,10 @@ def read_document(folder: Path | str) -> Callable[[str], str]:
 
 def query_database(db: Path | str) -> Callable[[str], str]:
     """Make the tool that asks an SQLite database, for reading only; the model is told its tables."""
-    tables = shop.query(Path(db), "SELECT sql FROM sqlite_master WHERE type = 'table' ORDER BY rowid").rows
+    tables = world.query(Path(db), "SELECT sql FROM sqlite_master WHERE type = 'table' ORDER BY rowid").rows
 
     def query_database(sql: str) -> str:
-        return str(shop.query(Path(db), sql))
+        return str(world.query(Path(db), sql))
 
     told = "; ".join(" ".join(sql.split()) for [sql] in tables)
     query_database.__doc__ = f"Ask the SQLite database with one SELECT statement. Its tables: {told}"

@@ -6,7 +6,7 @@ import asyncio
 from html import escape
 from typing import Any
 
-from llmlab.mcp_offers import Offer
+from llmlab.mcp.offers import Offer
 from llmlab.show import widgets
 from llmlab.show.view import COLOURS, View, pretty
 

@@ -17,7 +17,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from pydantic import BaseModel, BeforeValidator, Field
 from pydantic_core import PydanticKnownError
 
-from llmlab.servers._common import CHANGES, READS, TEXT, WORD, Limit, Offset, Page, Server, page, run
+from shop.common import CHANGES, READS, TEXT, WORD, Limit, Offset, Page, Server, page, run
 
 CELLS = 500  # of a range in one call
 CELL = r"[A-Za-z]{1,3}[1-9][0-9]{0,6}"

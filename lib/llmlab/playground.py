@@ -8,8 +8,8 @@ from typing import Any
 
 import ipywidgets
 
-from llmlab.app import Answer, ChatApp, Layer
-from llmlab.model import Model
+from llmlab.chat_app import Answer, ChatApp, Layer
+from llmlab.llm.chat import Model
 from llmlab.show import widgets
 from llmlab.show.diff import compare
 from llmlab.show.view import COLOURS, QUIET, View

@@ -15,9 +15,10 @@ import httpx2
 import openai
 from pydantic import BaseModel
 
-from llmlab import faults, recording, settings, trace
+from llmlab import settings, trace
 from llmlab.errors import MissingCapability, ModelError, SettingsError
-from llmlab.reply import (
+from llmlab.llm import failures, recording
+from llmlab.llm.reply import (
     Answer,
     Assembled,
     Message,
@@ -29,13 +30,13 @@ from llmlab.reply import (
     parse,
     result_attributes,
 )
+from llmlab.wait import awake
 
 T = TypeVar("T")
 
 SEED = 0  # at temperature 0; above it a seed is drawn for each call, and kept in the reply
 MAX_TOKENS = 512
 _CHAT = "/chat/completions"
-_INTERRUPT_TICK = 0.25  # seconds; an idle event loop notices SIGINT only when it wakes
 _OPTIONAL = ("seed", "temperature", "stream_options", "logprobs", "top_logprobs")
 _NOT_TAKEN = re.compile(r"support|unknown|unrecogni|unexpected|not (permitted|allowed)", re.I)
 
@@ -254,7 +255,7 @@ class Model:
         finally:
             step.attributes["llmlab.response"] = answer.response()  # also what came before an error or an interrupt
         if not answer.finish_reason:
-            raise ModelError("cut_off", faults.cut_off(self._where(), answer.message["content"]))
+            raise ModelError("cut_off", failures.cut_off(self._where(), answer.message["content"]))
         return Answer(sent, answer.response(), note_of(raw), first)
 
     def _fitted(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -289,7 +290,7 @@ class Model:
             if not all(isinstance(part, str) for part in (text, *(part for c in calls for part in (c.id, c.name)))):
                 raise TypeError
         except (LookupError, TypeError, AttributeError):
-            raise ModelError("not_json", faults.no_chat_reply(self._where(), data)) from None
+            raise ModelError("not_json", failures.no_chat_reply(self._where(), data)) from None
         usage = data.get("usage") or {}
         details = usage.get("prompt_tokens_details") or {}
         counted = {"input": usage.get("prompt_tokens") or 0, "output": usage.get("completion_tokens") or 0}
@@ -339,7 +340,7 @@ class Model:
 
     def explain(self, error: Exception) -> Exception:
         """Any failure of a call to this model as an error of the lab."""
-        return faults.explain(
+        return failures.explain(
             error, self._where(), self.name, self.config.timeout, str(self.client.base_url.copy_with(userinfo=b""))
         )
 
@@ -384,8 +385,8 @@ async def _watched(work: Coroutine[Any, Any, T]) -> T:
     """Await in a task of its own, so that an interrupt of the kernel is noticed, and stops the generation."""
     task = asyncio.ensure_future(work)
     try:
-        while not task.done():
-            await asyncio.wait([task], timeout=_INTERRUPT_TICK)
+        with awake():
+            await asyncio.wait([task])
         return task.result()
     except (asyncio.CancelledError, KeyboardInterrupt) as stopped:
         said = "Interrupted: the generation was stopped, and what had come is in the trace; the lab goes on."

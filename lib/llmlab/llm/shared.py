@@ -30,7 +30,7 @@ _begun: list[subprocess.Popen[bytes]] = []
 
 @dataclass
 class Shared:
-    """Where the shared server answers; what `embedded.Embedded` has, for a client."""
+    """Where the shared server answers; what `local.Embedded` has, for a client."""
 
     base_url: str
     api_key: str = field(repr=False)
@@ -42,7 +42,7 @@ def begin(box: str) -> subprocess.Popen[bytes]:
     """Start a server for this model of the catalogue beside this process, and tell those that this process starts."""
     folder = Path(tempfile.mkdtemp(prefix="llmlab-"))  # of mode 0700
     state = folder / "server.json"
-    command = [sys.executable, "-m", "llmlab.shared", box, str(state)]
+    command = [sys.executable, "-m", "llmlab.llm.shared", box, str(state)]
     # Detached from the terminal's Ctrl+C: JupyterLab asks first whether to end, and cells may go on meanwhile.
     apart: dict[str, Any] = (
         {"creationflags": 0x00000200} if sys.platform == "win32" else {"start_new_session": True}
@@ -73,13 +73,14 @@ def serve(box: str, state: Path) -> None:
     """What the process does: load the model, say where it answers, and end when the parent's end of the pipe closes."""
     _write(state, {"box": box, "pid": os.getpid()})
     threading.Thread(target=_end_with_the_parent, args=[state], daemon=True).start()
-    # Imported here: `embedded` asks this module for the shared server.
-    from llmlab import embedded, settings, weights
+    # Imported here: `local` asks this module for the shared server.
+    from llmlab import settings
+    from llmlab.llm import local, weights
 
     config = settings.load()
     chosen = weights.get(box)
     try:
-        made = embedded.Embedded(weights.find(chosen, config.cache), config.threads, chosen.name, sha256=chosen.sha256)
+        made = local.Embedded(weights.find(chosen, config.cache), config.threads, chosen.name, sha256=chosen.sha256)
     except LabError:
         _end(state)  # each kernel then starts its own, and its reader is told what is wrong
     told = Shared(made.base_url, made.api_key, made.name, made.provenance)

@@ -15,8 +15,8 @@ from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from pydantic import BaseModel, Field
 
 from llmlab.errors import LabError
-from llmlab.servers._common import PATH, READS, WORD, Limit, Offset, Page, Server, offset_in, page, run
-from llmlab.shop import git_environment
+from shop.common import PATH, READS, WORD, Limit, Offset, Page, Server, offset_in, page, run
+from shop.world import git_environment
 
 SECONDS = 10
 LINES = 200  # of a file in one call

@@ -1,6 +1,6 @@
 """A host: several MCP servers at once, and what they offer as tools, resources and prompts for a model.
 
-    host = await Host.open({"orders": [sys.executable, "-m", "llmlab.servers.orders"], "docs": "http://…/mcp"})
+    host = await Host.open({"orders": [sys.executable, "-m", "shop.orders"], "docs": "http://…/mcp"})
     reply = await model.chat(question, tools=host.tools())
     await host.close()  # in a later cell; or: async with await Host.open(…) as host
 
@@ -23,13 +23,14 @@ from typing import Any
 
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
-from llmlab import mcp_content, trace
+from llmlab import trace
 from llmlab.errors import ServerError, ToolError
-from llmlab.mcp_content import Content
-from llmlab.mcp_offers import Offer, Prompt, Resource, names
-from llmlab.mcp_servers import Server
-from llmlab.mcp_targets import targets
-from llmlab.model import Message
+from llmlab.llm.chat import Message
+from llmlab.mcp import content
+from llmlab.mcp.connection import Server
+from llmlab.mcp.content import Content
+from llmlab.mcp.offers import Offer, Prompt, Resource, names
+from llmlab.mcp.transports import targets
 from llmlab.show.view import View, table_of
 from llmlab.tools import Tool
 
@@ -164,10 +165,10 @@ class Host:
         await connection.refresh()
         await self._permit(server, tool, given)
         result = await connection.ask(f"the call of {tool}", lambda client: client.call_tool(tool, given))
-        content = mcp_content.of_call(result, self._limit)
+        said = content.of_call(result, self._limit)
         if result.is_error:
-            raise ToolError(content)
-        return content
+            raise ToolError(said)
+        return said
 
     def resources(self) -> list[Resource]:
         """What can be read; templates last."""
@@ -190,7 +191,7 @@ class Host:
             raise self._unknown("resources", uri, (resource.uri for resource in self.resources()))
         connection = self._server(found[0])
         result = await connection.ask(f"reading {uri}", lambda client: client.read_resource(uri))
-        return mcp_content.of_read(result, self._limit)
+        return content.of_read(result, self._limit)
 
     def prompts(self) -> list[Prompt]:
         """The prompts that servers keep."""
@@ -207,7 +208,7 @@ class Host:
         server, own = kept[name][0], kept[name][1].name
         given = {key: str(value) for key, value in arguments.items()}
         result = await self._server(server).ask(f"the prompt {own}", lambda client: client.get_prompt(own, given))
-        return mcp_content.of_prompt(result, self._limit)
+        return content.of_prompt(result, self._limit)
 
     def stderr(self, server: str) -> View:
         """The last that a server's process wrote beside the protocol: warnings, errors."""

@@ -20,8 +20,8 @@ from mcp.types import ToolAnnotations
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from llmlab import errors
-from llmlab.shop import Rows, lay_out, query
 from llmlab.tools import wrong_arguments
+from shop.world import Rows, lay_out, query
 
 # Hints, not guards: a host may use them to decide where it asks for approval.
 READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)

@@ -10,7 +10,7 @@ from typing import Any
 
 from mcp_types import CallToolResult, GetPromptResult, ReadResourceResult
 
-from llmlab.model import Message
+from llmlab.llm.chat import Message
 from llmlab.show.view import View, folded, pretty
 
 PICTURE = 4_000_000  # characters of base64: larger pictures are named, not shown

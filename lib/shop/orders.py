@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
 from pydantic import BaseModel, Field
 
-from llmlab.servers._common import (
+from shop.common import (
     CHANGES,
     READS,
     TEXT,
@@ -24,7 +24,7 @@ from llmlab.servers._common import (
     run,
     writing,
 )
-from llmlab.shop import LIMIT, SCHEMA
+from shop.world import LIMIT, SCHEMA
 
 RETURN_DAYS = 30
 Status = Literal["open", "shipped", "delivered", "cancelled", "returned"]

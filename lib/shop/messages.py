@@ -10,7 +10,7 @@ from typing import Annotated
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
 from pydantic import BaseModel, Field
 
-from llmlab.servers._common import (
+from shop.common import (
     ADDS,
     READS,
     TEXT,

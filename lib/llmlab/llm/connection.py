@@ -9,9 +9,10 @@ from typing import Any, Literal
 import httpx2
 import openai
 
-from llmlab import embedded, recording, settings, trace, weights
+from llmlab import settings, trace
 from llmlab.errors import SettingsError
-from llmlab.model import Model, Source
+from llmlab.llm import local, recording, weights
+from llmlab.llm.chat import Model, Source
 
 Size = Literal["standard", "small", "tiny"]
 
@@ -84,9 +85,9 @@ def _live(config: settings.Settings, label: str, base_url: str) -> recording.Liv
 
 
 async def _embedded(config: settings.Settings, label: str) -> Model:
-    box = await asyncio.to_thread(embedded.start, config)
+    box = await asyncio.to_thread(local.start, config)
     client = _client(box.base_url, box.api_key, config, _live(config, label, box.base_url))
-    return Model(client, box.name, "embedded", config, box.provenance, embedded.CAPABILITIES, quiet=bool(config.record))
+    return Model(client, box.name, "embedded", config, box.provenance, local.CAPABILITIES, quiet=bool(config.record))
 
 
 async def _endpoint(config: settings.Settings, label: str) -> Model:
@@ -137,7 +138,7 @@ class _BoxFallback:
         self._transport = httpx2.AsyncHTTPTransport()
 
     async def __call__(self, request: httpx2.Request) -> httpx2.Response:
-        box = await asyncio.to_thread(embedded.start, self.config)
+        box = await asyncio.to_thread(local.start, self.config)
         url = httpx2.URL(box.base_url).copy_with(path=request.url.path)  # both have /v1
         headers = {"authorization": f"Bearer {box.api_key}", "content-type": "application/json"}
         moved = httpx2.Request(request.method, url, headers=headers, content=request.content)

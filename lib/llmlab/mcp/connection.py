@@ -22,9 +22,9 @@ from pydantic import ValidationError
 
 from llmlab import trace
 from llmlab.errors import ServerError
-from llmlab.mcp_offers import Offer
-from llmlab.mcp_targets import Remote, Stderr, Target, transport
-from llmlab.wiretap import HTTP_STATUS, WireTap
+from llmlab.mcp.offers import Offer
+from llmlab.mcp.tap import HTTP_STATUS, WireTap
+from llmlab.mcp.transports import Remote, Stderr, Target, transport
 
 # A process that starts slower than the SDK's 10 s, as with npx, would be taken for a server of the handshake era.
 mcp.client.session.DISCOVER_TIMEOUT_SECONDS = 30.0

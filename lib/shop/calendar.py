@@ -12,7 +12,7 @@ from icalendar import Calendar
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
 from pydantic import BaseModel, Field, NaiveDatetime, TypeAdapter, ValidationError
 
-from llmlab.servers._common import READS, WORD, Limit, Offset, Page, Server, page, run
+from shop.common import READS, WORD, Limit, Offset, Page, Server, page, run
 
 LONGEST = 366  # days that are looked at in one call
 MOST = 50  # events that events_at gives: it has no pages

@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from llmlab.model import Message, Model, Reply
+from llmlab.llm.chat import Message, Model, Reply
 
 # Two examples say what is wanted better than an instruction does, above all to a small model.
 _NEXT = "Text: {}\nWrite one question that a reader could ask next."
