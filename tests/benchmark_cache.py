@@ -48,7 +48,10 @@ def chapter(file: Path, client: httpx2.Client) -> tuple[int, int, int]:
         if seen >= LEAST:
             before += seen
             again += max(0, seen - 1 - cached)  # the last token has to be computed for the reply to begin
-        earlier.append(tokens([*asked["messages"], answer["choices"][0]["message"]], asked.get("tools"), False))
+        reply = answer["choices"][0]["message"]
+        # llama.cpp renders no conversation that ends with a call; with an empty result after it, it does.
+        results = [{"role": "tool", "tool_call_id": c["id"], "content": ""} for c in reply.get("tool_calls") or []]
+        earlier.append(tokens([*asked["messages"], reply, *results], asked.get("tools"), False))
     return everything, before, again
 
 

@@ -2,15 +2,12 @@
 
 import asyncio
 import functools
-import importlib
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import psutil
@@ -391,7 +388,7 @@ async def test_a_decorator_may_set_the_limits() -> None:
 def apart(of: psutil.Process | None = None) -> list[psutil.Process]:
     """The processes that run now for tools, with all that they started."""
     found = (of or psutil.Process()).children(recursive=True)
-    return [p for p in found if p.status() != psutil.STATUS_ZOMBIE and "child.py" in " ".join(p.cmdline())]
+    return [p for p in found if p.status() != psutil.STATUS_ZOMBIE and "monty" in p.name()]
 
 
 def until(happened: Callable[[], Any]) -> Any:
@@ -407,178 +404,16 @@ def gone(pid: int) -> bool:
     return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
-async def test_a_process_gives_back_what_the_function_returns_and_shows_what_it_prints(capsys: Any) -> None:
-    @tool(process=True)
-    def where(day: date, *, more: int = 2) -> dict[str, Any]:
-        """Where it runs."""
-        import os
-
-        print("grüße")
-        return {"day": day, "more": more, "pid": os.getpid()}
-
-    result = await where.call('{"day": "2026-11-22"}')
-    assert result.ok, result.text
-    assert (result.value["day"], result.value["more"]) == (date(2026, 11, 22), 2)
-    assert gone(result.value["pid"])
-    assert capsys.readouterr().out == "grüße\n"
-
-
-async def test_arguments_are_checked_before_a_process_is_started() -> None:
-    result = await tool(divide, process=True).call('{"a": "zero"}')
-    assert "a: Input should be a valid integer" in result.text
-
-
-async def test_a_function_of_a_module_is_imported_in_its_process(tmp_path: Path, monkeypatch: Any) -> None:
-    (tmp_path / "prices.py").write_text(
-        """
-PRICES = {"lamp": 20}
-
-def price(name: str) -> int:
-    "The price."
-    return PRICES[name]
-""",
-        encoding="utf-8",
-    )
-    (tmp_path / "shop_tools.py").write_text(
-        """
-from llmlab.errors import ToolError
-from llmlab.tools import tool
-
-@tool(process=True, timeout=300)
-def order(name: str) -> None:
-    "Order."
-    raise ToolError(f"there is no {name}")
-""",
-        encoding="utf-8",
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    prices, shop_tools = importlib.import_module("prices"), importlib.import_module("shop_tools")
-
-    assert (await tool(prices.price, process=True).call('{"name": "lamp"}')).value == 20
-    assert (await shop_tools.order.call('{"name": "chair"}')).text == "error: there is no chair"
-
-
-async def test_what_goes_wrong_in_a_process_comes_back_as_a_text() -> None:
-    @tool(process=True)
-    def fail(how: str) -> Any:
-        """Fail."""
-        import os
-        import sys
-
-        if how == "divide":
-            return 1 / 0
-        if how == "leave":
-            sys.exit("bye")
-        if how == "die":
-            os._exit(3)
-        return (n for n in range(3))
-
-    for how, says in {
-        "divide": "failed: ZeroDivisionError: division by zero",
-        "leave": "failed: SystemExit: bye",
-        "die": "failed: it ended without a result (exit code 3)",
-        "": "generator",
-    }.items():
-        result = await fail.call({"how": how})
-        assert not result.ok
-        assert result.text.startswith("error: fail ")
-        assert says in result.text
-
-
-async def test_a_blocking_tool_that_never_returns_is_killed() -> None:
-    @tool(process=True, timeout=1.5)
-    def count() -> int:
-        """Count."""
-        return 9**9**9  # holds the interpreter's lock: not even another thread of the process could end it
-
-    with Trace() as trace:
-        result = await count.call("")
-    assert result.text == "error: count has 1.5 seconds, but took longer"
-    assert trace.steps[0].status == "error"
-    assert apart() == []
-
-
-async def test_an_interrupt_ends_the_process_and_what_it_has_started(tmp_path: Path) -> None:
-    @tool(process=True)
-    def hang(note: str) -> None:
-        """Hang."""
-        import pathlib
-        import subprocess
-        import sys
-
-        inner = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
-        part = pathlib.Path(note + ".part")
-        part.write_text(str(inner.pid))
-        part.rename(note)
-        inner.wait()
-
-    note = tmp_path / "note"
-    with Trace() as trace:
-        running = asyncio.create_task(hang.call({"note": str(note)}))
-        await asyncio.to_thread(until, note.exists)
-        running.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await running
-    assert apart() == []
-    until(lambda: gone(int(note.read_text())))  # an orphan is buried by the system, not by us
-    assert trace.steps[0].status == "interrupted"
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not limit the memory of a process")
-async def test_a_process_that_needs_too_much_memory_fails() -> None:
-    @tool(process=True, memory=200)
-    def fill() -> int:
-        """Fill."""
-        return len(bytearray(300_000_000))
-
-    assert (await fill.call("")).text == "error: fill failed: MemoryError: it has 200 MB, but needed more"
-
-
-async def test_a_flood_of_output_ends_the_process(capsys: Any) -> None:
-    @tool(process=True)
-    def flood() -> None:
-        """Flood."""
-        while True:
-            print("x" * 1000)
-
-    assert (await flood.call("")).text == "error: flood may print 100,000 bytes, but printed more"
-    assert len(capsys.readouterr().out) == 100_000
-
-
-def test_what_cannot_run_in_a_process_is_refused_at_once() -> None:
-    start = 3
-
-    def near() -> int:
-        """Count on."""
-        return start + sum(len(calls()) for _ in range(2))
-
-    with pytest.raises(ToolError, match="near uses calls, start; import or define that inside near"):
-        tool(near, process=True)
-    with pytest.raises(ToolError, match="an async one needs no process"):
-        tool(add, process=True)
-
-    space: dict[str, Any] = {"__name__": "__main__"}
-    exec("def typed(): 'Typed in.'", space)
-    with pytest.raises(ToolError, match="needs the source of typed"):
-        tool(space["typed"], process=True)
-
-
 CELL = """
-from llmlab.tools import toolbox
+import asyncio
+from llmlab.tools import sandbox, tool
 from llmlab.tools.toolbox import run_python
-from llmlab.tools import tool
-toolbox.SECONDS = 1000
+sandbox.SECONDS = 1000
 
-@tool(process=True)
+@tool
 def double(a: int) -> int:
     "Double."
     return 2 * a
-
-@tool(process=True, timeout=1000)
-def hang() -> None:
-    "Hang."
-    import time
-    time.sleep(1000)
 
 assert (await double.call({"a": 4})).value == 8
 """
@@ -595,18 +430,16 @@ def test_in_a_kernel_interrupt_and_restart_leave_no_process() -> None:
         reply = client.execute_interactive(CELL, timeout=60, output_hook=lambda message: None)["content"]
         assert reply["status"] == "ok", reply["evalue"]
 
-        for wait in ("hang.call('')", "run_python('while True: pass')"):
+        for wait in ("sandbox.run_program('while True: pass', seconds=1000)",):
             client.execute(f"await {wait}", stop_on_error=False)  # or the kernel may abort what comes right after it
             [running] = until(lambda: apart(kernel))
             manager.interrupt_kernel()
             assert client.get_shell_msg(timeout=60)["content"]["status"] == "error"
             assert gone(running.pid)
 
-        client.execute("await hang.call('')")
+        client.execute("await sandbox.run_program('while True: pass', seconds=1000)")
         [running] = until(lambda: apart(kernel))
-        folder = Path(running.cmdline()[-1])
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
     until(lambda: gone(running.pid))
-    assert not folder.exists()

@@ -18,6 +18,7 @@ from llmlab.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "data"
+ADAPTER = DATA / "adapter" / "tools.gguf"  # for the standard model; lib/tuning made it
 CAPABILITIES = ("tools", "json_schema", "vision", "logprobs")
 
 
@@ -34,6 +35,7 @@ class Settings:
     currency: str = "USD"
     box: str | None = None
     gguf: Path | None = None
+    adapter: Path | None = ADAPTER
     threads: int = 2
     timeout: float = 120.0
     replay: Path | None = None

@@ -27,7 +27,7 @@ HALF = ('{"name"', "{'name'", "```json", "<tool_call>", "</tool_call>", '"argume
 class Server:
     """A model behind one template, asked over HTTP as any client would."""
 
-    def __init__(self, gguf: Path, template: Path | None):
+    def __init__(self, gguf: Path, template: Path | None, adapter: Path | None = None):
         os.environ.setdefault("GOMP_SPINCOUNT", "100")  # or whatever else runs on this machine starves it
         import xllamacpp
 
@@ -37,6 +37,8 @@ class Server:
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 2
         params.cpuparams.poll = params.cpuparams_batch.poll = 0
         params.port, params.ui, params.verbosity, params.use_jinja = 0, False, -1, True
+        if adapter:
+            params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(adapter), 1.0)]
         if template:
             params.chat_template = template.read_text(encoding="utf-8")
         self._server: Any = xllamacpp.Server(params)
@@ -156,6 +158,7 @@ def main() -> None:
     parser.add_argument("set", choices=["development", "held_out"])
     parser.add_argument("model", help="standard, small, tiny, or a GGUF file")
     parser.add_argument("template", help="a file, or none")
+    parser.add_argument("--adapter", type=Path, help="a LoRA adapter in GGUF, laid over the model")
     parser.add_argument("--every", type=int, default=1, help="only each Nth item of a kind")
     parser.add_argument("--kinds", nargs="*", default=[], help="only these")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="calls of the model for one item, at most")
@@ -177,7 +180,7 @@ def main() -> None:
     items = sorted(
         (i for i in data["items"] if i["id"] in chosen), key=lambda i: i["world"]
     )  # a world's tools stay cached
-    server = Server(gguf, None if args.template == "none" else Path(args.template))
+    server = Server(gguf, None if args.template == "none" else Path(args.template), args.adapter)
     started = time.perf_counter()
     with ThreadPoolExecutor(args.at_once) as pool:
         results = list(pool.map(lambda item: play(server, data["worlds"][item["world"]], item, args.rounds), items))
@@ -192,7 +195,7 @@ def main() -> None:
             print(json.dumps({**result, "ask": item.get("ask", "")}, ensure_ascii=False)[:600], flush=True)
     counts = ", ".join(f"{name} {right[name]}/{of[name]}" for name in sorted(of))
     print(
-        f"{args.set} {gguf.stem} {Path(args.template).stem}: {counts}; {time.perf_counter() - started:.0f} s",
+        f"{args.set} {gguf.stem} {Path(args.template).stem}{' with adapter' if args.adapter else ''}: {counts}; {time.perf_counter() - started:.0f} s",
         flush=True,
     )
     sys.stdout.flush()

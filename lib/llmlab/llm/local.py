@@ -16,7 +16,7 @@ from typing import Any
 from llmlab import trace
 from llmlab.errors import WeightsError
 from llmlab.llm import shared, weights
-from llmlab.settings import DATA, Settings
+from llmlab.settings import ADAPTER, DATA, Settings
 
 SLOTS = 4  # requests that are answered side by side
 SLOT_TOKENS = 8192  # the context of each
@@ -36,7 +36,15 @@ class Embedded:
     It listens on 127.0.0.1 only, wants a random key, lets no web page in, and ends with the process or `stop()`.
     """
 
-    def __init__(self, gguf: Path, threads: int, name: str, template: str | None = TEMPLATE, sha256: str | None = None):
+    def __init__(
+        self,
+        gguf: Path,
+        threads: int,
+        name: str,
+        template: str | None = TEMPLATE,
+        sha256: str | None = None,
+        adapter: Path | None = None,
+    ):
         # Imported here: a kernel that replays a recording or talks to an endpoint needs no engine.
         # The engine's threads spin while they wait for each other. Two servers that run at once on two cores then starve
         # each other (measured: under 5 tokens/s each); with short spins they share, and one alone loses little.
@@ -62,6 +70,8 @@ class Embedded:
         params.endpoint_slots = params.endpoint_metrics = True
         if template is not None:
             params.use_jinja, params.chat_template = True, template
+        if adapter is not None:
+            params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(adapter), 1.0)]
         try:
             self._server: Any = xllamacpp.Server(params)
         except Exception as error:
@@ -74,6 +84,7 @@ class Embedded:
         self.provenance = {
             "llmlab.weights.file": gguf.name,
             "llmlab.weights.sha256": (sha256 or weights.sha256_of(gguf))[:16],
+            "llmlab.adapter.sha256": weights.sha256_of(adapter)[:16] if adapter else None,
             "llmlab.template.sha256": hashlib.sha256(template.encode()).hexdigest()[:16] if template else None,
             "llmlab.context_tokens": SLOT_TOKENS,
         }
@@ -102,26 +113,29 @@ def _is_gguf(file: Path) -> bool:
         return stream.read(4) == b"GGUF"
 
 
-_running: dict[Path, Embedded] = {}
+_running: dict[tuple[Path, Path | None], Embedded] = {}
 _starting = threading.Lock()  # `connect` starts it in a thread; two at once have to get the same
 
 
 def start(settings: Settings) -> Embedded | shared.Shared:
     """The model in the box: the lab's shared server where it serves this model, else one in this process, which is started
-    once for each file."""
+    once for each file, with and without an adapter."""
     chosen = None if settings.gguf else weights.choose(settings.box, settings.cache)[0]
-    if chosen and (found := shared.find(chosen.key)):
+    adapter = settings.adapter if chosen and chosen.key == "standard" else None
+    own = chosen is None or (chosen.key == "standard" and adapter != ADAPTER)  # the lab serves each size as it comes
+    if chosen and not own and (found := shared.find(chosen.key)):
         trace.hide(found.api_key)
         return found
     gguf = settings.gguf or weights.find(chosen or weights.get("standard"), settings.cache)
     with _starting:
-        if gguf not in _running:
+        if (gguf, adapter) not in _running:
             # Another model keeps the template that its maker put inside.
             if chosen:
-                _running[gguf] = Embedded(gguf, settings.threads, chosen.name, TEMPLATE, chosen.sha256)
+                made = Embedded(gguf, settings.threads, chosen.name, TEMPLATE, chosen.sha256, adapter)
             else:
-                _running[gguf] = Embedded(gguf, settings.threads, gguf.stem, template=None)
-        return _running[gguf]
+                made = Embedded(gguf, settings.threads, gguf.stem, template=None)
+            _running[gguf, adapter] = made
+        return _running[gguf, adapter]
 
 
 def stop_all() -> None:

@@ -19,7 +19,7 @@ from llmlab.errors import LabError, ToolError
 from llmlab.tools.sandbox import run_program
 from shop import world
 
-LARGEST = 10**300  # so that each number can also be a float
+LARGEST = 2**1000  # some 300 digits, so that each number can also be a float
 EXPRESSION = 500  # characters
 SHOWN = 4000  # characters that a tool gives the model to read
 PASSAGES = 3
@@ -51,7 +51,9 @@ def calculate(expression: str) -> int | float:
     for node in ast.walk(tree):  # so it is worked out by an interpreter, but can only be arithmetic
         number = isinstance(node, ast.Constant) and type(node.value) in (int, float)
         if not number and not isinstance(node, _ARITHMETIC):
-            raise ToolError(f"calculate takes numbers, + - * / // % ** and parentheses, but got {_said(node)}; {hint}")
+            raise ToolError(
+                f"calculate takes numbers, + - * / // % ** and parentheses, but got {_said(node) or expression}; {hint}"
+            )
     limits: monty.ResourceLimits = {"max_feed_duration_secs": 1.0, "max_memory": 1 << 20}
     try:
         with monty.Monty(max_processes=1) as pool, pool.checkout(limits=limits) as session:
@@ -66,8 +68,8 @@ def calculate(expression: str) -> int | float:
 def _said(node: ast.AST) -> str:
     try:
         return ast.unparse(node)
-    except Exception:  # a part that does not stand alone
-        return type(node).__name__
+    except Exception:  # an operator does not stand alone
+        return ""
 
 
 async def run_python(code: str) -> str:
