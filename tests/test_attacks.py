@@ -3,17 +3,17 @@
 import json
 import re
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any
 
 import pytest
 
-from llmlab import measure
 from llmlab.llm.reply import ToolCall
 from llmlab.mcp.approval import question
 from llmlab.mcp.host import unless_it_only_reads
 
 pytestmark = pytest.mark.anyio
-ch15 = measure.pieces("15")
+ch15 = import_module("chapters.ch15")
 ATTACKS = [pytest.param(attack, id=attack.id) for attack in ch15.ATTACKS]
 WITH_MODEL = [pytest.param(attack, id=attack.id) for attack in ch15.ATTACKS if attack.kind != ch15.PAGE]
 BY_NAME = {attack.id: attack for attack in ch15.ATTACKS}

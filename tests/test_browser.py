@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import runpy
 import shutil
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -311,8 +311,7 @@ def test_a_prediction_is_made_with_the_keyboard_and_shown_beside_what_happened(s
 
 
 def test_an_exercise_gives_hints_one_by_one_and_its_solution_passes(start: Lab) -> None:
-    exercises = runpy.run_path(str(ROOT / "data" / "exercises" / "ch00.py"))["EXERCISES"]
-    [exercise] = [each for each in exercises if each.id == "00.2"]
+    [exercise] = [each for each in import_module("chapters.ch00.exercises").EXERCISES if each.id == "00.2"]
     check = f'lesson.check("{exercise.id}"'
     shown = start.output(check)
     expect(shown).to_contain_text(f"Exercise {exercise.id}: not yet")

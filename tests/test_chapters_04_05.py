@@ -2,17 +2,18 @@
 
 import sqlite3
 from contextlib import closing
+from importlib import import_module
 from typing import Any
 
 import pytest
 
-from llmlab import Trace, measure
+from llmlab import Trace
 from llmlab.agents import Run
 from shop import SCHEMA, Shop, lay_out, query
 from stub import Stub, reply
 
 pytestmark = pytest.mark.anyio
-ch04, ch05 = measure.pieces("04"), measure.pieces("05")
+ch04, ch05 = import_module("chapters.ch04"), import_module("chapters.ch05")
 
 
 @pytest.fixture(scope="module")

@@ -1,18 +1,19 @@
 """The pieces of chapters 10 and 11: teams with faults, letters that grow, thirty tasks that nothing answers by chance."""
 
 import json
+from importlib import import_module
 from typing import Any
 
 import pytest
 
-from llmlab import Trace, measure
+from llmlab import Trace
 from llmlab.agents import Agent, Run
 from llmlab.agents.member import ROOM
 from shop import Shop, lay_out
 from stub import Raw, Stub, reply
 
 pytestmark = pytest.mark.anyio
-ch10, ch11 = measure.pieces("10"), measure.pieces("11")
+ch10, ch11 = import_module("chapters.ch10"), import_module("chapters.ch11")
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import AsyncIterator
 from contextlib import redirect_stdout
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,7 +28,7 @@ from shop import Shop, lay_out
 from stub import Stub, reply
 
 pytestmark = pytest.mark.anyio
-ch14 = measure.pieces("14")
+ch14 = import_module("chapters.ch14")
 MODERN = "2026-07-28"
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 KINDS = {"orders": 8, "calendar": 7, "repository": 6, "sheet": 6, "messages": 5, "combined": 8}

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ import nbformat
 import pytest
 
 import installed
-from llmlab import measure
 from llmlab.settings import ROOT
 
 pytestmark = pytest.mark.slow
@@ -83,7 +83,7 @@ def test_the_inspector_uses_a_tool_a_resource_and_a_prompt(name: str, era: str, 
 
 
 def test_over_http_it_is_the_same(tmp_path: Path) -> None:
-    lab = measure.pieces("15")
+    lab = import_module("chapters.ch15")
     command = [sys.executable, "-m", "shop.orders", "--http", "--port"]
 
     async def reached() -> None:

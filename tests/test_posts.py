@@ -1,19 +1,20 @@
 """What chapters 07 and 08 measure with: facts from the shop, checks of posts, tools that fail on purpose."""
 
 import json
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from llmlab import Trace, measure
+from llmlab import Trace
 from llmlab.agents.reflective import Draft
 from llmlab.tools import tool
 from shop import Shop, lay_out
 
 pytestmark = pytest.mark.anyio
-plan, mend = measure.pieces("07"), measure.pieces("08")
+plan, mend = import_module("chapters.ch07"), import_module("chapters.ch08")
 
 
 @pytest.fixture(scope="module")

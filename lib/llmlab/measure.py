@@ -6,15 +6,15 @@ model, the date and the class of machine.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
+import pkgutil
 import platform
 import re
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib import import_module
 from math import sqrt
 from pathlib import Path
 from statistics import fmean, median
@@ -28,7 +28,6 @@ from llmlab.llm import weights
 from llmlab.llm.chat import Model
 from llmlab.show.view import View, table_of
 
-EXPERIMENTS = settings.DATA / "experiments"
 MEASURED = settings.DATA / "measured"
 Z95 = 1.959964  # the 97.5 % point of the normal distribution
 Row = dict[str, Any]
@@ -205,18 +204,11 @@ def best(chapter: str, model: Model) -> Measured | None:
 
 
 def pieces(chapter: str) -> ModuleType:
-    """The module data/experiments/chNN.py: tasks, agents, and the function `full`. Raises LabError if there is none."""
-    file = EXPERIMENTS / f"ch{chapter}.py"
-    if not file.is_file():
-        there = ", ".join(sorted(f.stem.removeprefix("ch") for f in EXPERIMENTS.glob("ch*.py")))
-        raise LabError(f"Chapters with an experiment are {there or 'none'}, but {chapter!r} was asked for; choose one.")
-    spec = importlib.util.spec_from_file_location(f"llmlab_experiment_{chapter}", file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up there
-    spec.loader.exec_module(module)
-    return module
+    """The chapter's module, `chapters.chNN`: tasks, agents, and the function `full`. Raises LabError if there is none."""
+    there = [found.name.removeprefix("ch") for found in pkgutil.iter_modules(import_module("chapters").__path__)]
+    if chapter not in there:
+        raise LabError(f"Chapters with an experiment are {', '.join(chapters())}, but {chapter!r} came; choose one.")
+    return import_module(f"chapters.ch{chapter}")
 
 
 def columns(chapter: str) -> Sequence[str]:
@@ -227,12 +219,12 @@ def columns(chapter: str) -> Sequence[str]:
 
 def chapters() -> list[str]:
     """The chapters that have a full experiment."""
-    found = sorted(file.stem.removeprefix("ch") for file in EXPERIMENTS.glob("ch*.py"))
-    return [chapter for chapter in found if hasattr(pieces(chapter), "full")]
+    there = sorted(found.name.removeprefix("ch") for found in pkgutil.iter_modules(import_module("chapters").__path__))
+    return [chapter for chapter in there if hasattr(pieces(chapter), "full")]
 
 
 async def experiment(chapter: str, model: Model, told: Callable[[Row], None] | None = None) -> Measured:
-    """Run the full experiment of a chapter: the function `full` of data/experiments/chNN.py."""
+    """Run the full experiment of a chapter: the function `full` of its module."""
     measured: Measured = await pieces(chapter).full(model, told)
     return measured
 

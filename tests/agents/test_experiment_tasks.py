@@ -2,16 +2,17 @@
 
 import json
 import re
+from importlib import import_module
 
 import pytest
 from scripted import Script
 
-from llmlab import Trace, measure
+from llmlab import Trace
 from llmlab.agents import Run
 from llmlab.measure import Task
 
 pytestmark = pytest.mark.anyio
-SIX, NINE = measure.pieces("06"), measure.pieces("09")
+SIX, NINE = import_module("chapters.ch06"), import_module("chapters.ch09")
 
 
 def accepts(task: Task, answer: object) -> bool:

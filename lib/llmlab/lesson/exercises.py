@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import runpy
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from html import escape
+from importlib import import_module
 from typing import Any
 
 import ipywidgets
 
 from llmlab.errors import LabError
 from llmlab.lesson import state
-from llmlab.settings import DATA
 from llmlab.show.view import View
 from llmlab.show.widgets import Panel
 
@@ -33,8 +32,10 @@ class Exercise:
 
 def find(name: str) -> Exercise:
     """An exercise by its id ("01.2"). Raises LabError if there is none."""
-    file = DATA / "exercises" / f"ch{name[:2]}.py"
-    found = [e for e in runpy.run_path(str(file))["EXERCISES"] if e.id == name] if file.is_file() else []
+    try:
+        found = [e for e in import_module(f"chapters.ch{name[:2]}.exercises").EXERCISES if e.id == name]
+    except ModuleNotFoundError:
+        found = []
     if not found:
         raise LabError(
             f"An exercise has an id like 01.2, but there is no {name!r}; look at the heading above the cell."

@@ -14,16 +14,16 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from chapters import ch07 as POSTS
 from llmlab.agents import Agent, Letter, Member, Run, SingleStep, Team, ToolLoop
 from llmlab.agents.base import together
 from llmlab.llm.chat import Message, Model
-from llmlab.measure import Measured, Row, Task, compare, cost_of, made_with, pieces
+from llmlab.measure import Measured, Row, Task, compare, cost_of, made_with
 from llmlab.tools import Tool, call_all, tool
 from llmlab.trace import Budget
 from shop import Shop
 from shop import world as shops
 
-POSTS = pieces("07")  # its facts, and its check of a text against them
 PRODUCTS: list[str] = POSTS.PRODUCTS
 COLUMNS = ("part", "variant", "work", "size")  # by which `llmlab measure` tells the rows apart
 TASK = "We need a note about {} for the website."

@@ -20,20 +20,20 @@ from icalendar import Calendar
 from mcp.server import MCPServer
 from openpyxl import load_workbook
 
+from chapters import ch05 as SINGLE
+from chapters.ch04 import prompt_of as prompt_of  # for the notebook
 from llmlab.agents import Agent, Run, ToolLoop
 from llmlab.errors import LabError
 from llmlab.llm.chat import Model
 from llmlab.mcp.content import Content
 from llmlab.mcp.host import Host, ServerTool
-from llmlab.measure import Measured, Row, Task, compare, pieces
+from llmlab.measure import Measured, Row, Task, compare
 from llmlab.show.frames import label
 from llmlab.show.traces import Mermaid, _answered, _clean
 from llmlab.trace import Budget, Trace
 from shop import Shop, calendar, messages, orders, repository, sheet
 from shop import world as shops
 
-SINGLE = pieces("05")
-prompt_of = pieces("04").prompt_of
 BUDGET = Budget(steps=8)  # for each agent and question
 COLUMNS = ("kind", "variant")  # by which `llmlab measure` tells the rows apart
 MOST = 4  # tools that are chosen by the question's words

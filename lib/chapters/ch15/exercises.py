@@ -8,7 +8,7 @@ from typing import Any
 
 from mcp.server import MCPServer
 
-from llmlab import Host, ToolError, measure
+from llmlab import Host, ToolError
 from llmlab.lesson import Check, Exercise
 from shop import lay_out, messages, query
 
@@ -70,7 +70,8 @@ async def _give_back(work: Any, model: Any) -> list[Check]:
 
 
 async def _rule(work: Any, model: Any) -> list[Check]:
-    lab = measure.pieces("15")
+    from chapters import ch15 as lab
+
     [attack] = [attack for attack in lab.ATTACKS if attack.id == "false annotation"]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         shop = lay_out(Path(folder) / "shop")

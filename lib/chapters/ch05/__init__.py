@@ -1,6 +1,6 @@
 """Chapter 05: three jobs for one call, 40 tasks each: SQL over the shop, a text made a tweet, a direct answer.
 
-The tasks stand in ch05.json. Each is judged by a program, which also says how a wrong answer failed.
+The tasks stand in tasks.json. Each is judged by a program, which also says how a wrong answer failed.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from llmlab.agents import SingleStep
 from llmlab.errors import ToolError
@@ -39,17 +40,21 @@ class Job:
     part: str = ""  # for SQL: the kind of query
 
 
+def tasks_of(job: str) -> list[Any]:
+    """The tasks of a job (sql, tweet, direct) as they stand in the file."""
+    return list(json.loads(Path(__file__).with_name("tasks.json").read_text(encoding="utf-8"))[job])
+
+
 def jobs(db: Path) -> list[Job]:
     """All 120 tasks; the SQL ones are tried on this database."""
-    data = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
     made = []
-    for n, (part, question, gold) in enumerate(data["sql"], 1):
+    for n, (part, question, gold) in enumerate(tasks_of("sql"), 1):
         ask = f"{world.tables(*tables_of(gold))}\n\n{question}"
         made.append(Job("sql", f"sql {n}", ask, lambda answer, gold=gold: sql_fails(db, answer, gold), part))
-    for n, (text, limit, what, keep) in enumerate(data["tweet"], 1):
+    for n, (text, limit, what, keep) in enumerate(tasks_of("tweet"), 1):
         ask = f"Turn this into a tweet of at most {limit} characters. Keep {what}.\n\n{text}"
         made.append(Job("tweet", f"tweet {n}", ask, lambda a, t=text, m=limit, k=keep: tweet_fails(a, t, m, k)))
-    for n, (question, accepted) in enumerate(data["direct"], 1):
+    for n, (question, accepted) in enumerate(tasks_of("direct"), 1):
         made.append(Job("direct", f"direct {n}", question, lambda a, k=accepted: "" if holds(a, k) else "wrong answer"))
     return made
 

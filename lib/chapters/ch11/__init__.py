@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
+from chapters import ch04 as LOOP
+from chapters import ch05 as SINGLE
+from chapters import ch06 as THOUGHT
+from chapters import ch09 as HALVES
+from chapters import ch10 as TEAM
 from llmlab.agents import (
     Agent,
     ChainOfThought,
@@ -25,13 +29,12 @@ from llmlab.agents.chain_of_thought import answer_of
 from llmlab.agents.recursive import items_of
 from llmlab.errors import LabError
 from llmlab.llm.chat import Model
-from llmlab.measure import Measured, Row, Task, compare, pieces
+from llmlab.measure import Measured, Row, Task, compare
 from llmlab.tools import Tool
 from llmlab.trace import Budget
 from shop import Shop
 from shop import world as shops
 
-LOOP, SINGLE, THOUGHT, HALVES, TEAM = (pieces(number) for number in ("04", "05", "06", "09", "10"))
 COLUMNS = ("variant",)  # by which `llmlab measure` tells the rows apart
 EACH = 5
 BUDGET = Budget(steps=14, tokens=4000)  # for each agent and task: a plan of six steps with tools, and the answer
@@ -58,7 +61,7 @@ def tasks(shop: Shop, each: int = EACH) -> list[Task]:
     for n in range(each):
         numbers = Random(f"11 {n}").sample(HALVES.order_pieces(), ADDENDS)
         made.append(_task("sum", n, f"Add these numbers: {', '.join(map(str, numbers))}", _is(sum(numbers))))
-    tweets = json.loads(Path(SINGLE.__file__ or "").with_suffix(".json").read_text(encoding="utf-8"))["tweet"]
+    tweets = SINGLE.tasks_of("tweet")
     for n, number in enumerate(TWEETS[:each]):
         text, limit, what, keep = tweets[number]
         ask = f"Turn this into a tweet of at most {limit} characters. Keep {what}.\n\n{text}"
