@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from llmlab.llm.reply import ToolCall
-from llmlab.mcp.approval import question
 from llmlab.mcp.host import unless_it_only_reads
+from llmlab.show.approval import question
 
 pytestmark = pytest.mark.anyio
 ch15 = import_module("chapters.ch15")

@@ -428,7 +428,7 @@ def test_the_stepper_walks_through_the_frames_by_button_and_keyboard(wire: Lab) 
 BOARD = """from mcp.server import MCPServer
 from llmlab.errors import ToolError
 from llmlab.mcp.host import Host
-from llmlab.mcp.approval import Approval
+from llmlab.show.approval import Approval
 
 board, pinned = MCPServer("board", log_level="WARNING"), []
 

@@ -10,6 +10,7 @@ import pytest
 import installed
 from llmlab.mcp.content import Content
 from llmlab.mcp.host import Host
+from llmlab.show.formatters import bundle
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -76,7 +77,7 @@ async def test_everything_offers_tools_resources_and_prompts(npm: dict[str, list
         assert "42" in await host.call("it", "get-sum", {"a": 40, "b": 2})
         picture = await host.call("it", "get-tiny-image")
         assert isinstance(picture, Content)
-        assert "<img src='data:image/png;base64," in picture._repr_mimebundle_()["text/html"]
+        assert "<img src='data:image/png;base64," in bundle(picture)["text/html"]
         plain = [resource for resource in host.resources() if not resource.template]
         assert plain
         assert [resource for resource in host.resources() if resource.template]

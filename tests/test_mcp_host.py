@@ -23,11 +23,12 @@ from mcp.server import MCPServer
 
 from llmlab import LabError, ToolError, Trace, trace
 from llmlab.errors import ServerError
-from llmlab.mcp import approval
-from llmlab.mcp.approval import Approval
 from llmlab.mcp.content import Content, of_call
 from llmlab.mcp.host import Host
 from llmlab.mcp.offers import NAME, Offer, names
+from llmlab.show import approval
+from llmlab.show.approval import Approval
+from llmlab.show.formatters import bundle
 from llmlab.tools import ToolResult
 from mcp_demo import make, served
 from sentence import is_one_sentence
@@ -66,7 +67,7 @@ async def test_a_server_in_memory_offers_tools_resources_and_prompts(mode: str) 
         assert await host.prompt("greet", name="Ann") == [{"role": "user", "content": "Say hello to Ann."}]
         assert (
             f"demo    memory  {'2025-11-25 (handshake)' if mode == 'legacy' else '2026-07-28 (modern)'}"
-            in (host._repr_mimebundle_()["text/plain"])
+            in (bundle(host)["text/plain"])
         )
 
 
@@ -234,7 +235,7 @@ async def test_a_picture_is_named_to_the_model_and_shown_to_the_reader() -> None
         read = await host.read("picture://pixel")
     for content in (answer.value, read):
         assert content == "[image: image/png, 70 bytes]"
-        shown = content._repr_mimebundle_()
+        shown = bundle(content)
         assert "<img src='data:image/png;base64,iVBOR" in shown["text/html"]
         assert shown["text/plain"] == content
 
@@ -242,7 +243,7 @@ async def test_a_picture_is_named_to_the_model_and_shown_to_the_reader() -> None
 @pytest.mark.parametrize(("mime", "drawn"), [("image/png", True), ("text/html", False), (None, False)])
 def test_a_picture_in_an_embedded_resource_is_shown_too(mime: str | None, drawn: bool) -> None:
     inner = {"uri": "a://b", "blob": "iVBORw0K"} | ({"mimeType": mime} if mime else {})
-    shown = result(None, {"type": "resource", "resource": inner})._repr_mimebundle_()["text/html"]
+    shown = bundle(result(None, {"type": "resource", "resource": inner}))["text/html"]
     assert ("<img src='data:image/png;base64,iVBORw0K'" in shown) is drawn
     assert "[file: a://b" in shown
 
@@ -250,7 +251,7 @@ def test_a_picture_in_an_embedded_resource_is_shown_too(mime: str | None, drawn:
 def test_a_link_to_a_web_page_can_be_clicked_and_no_other() -> None:
     page = "https://shop.example/?a=1&b='2'"
     links = [{"type": "resource_link", "uri": uri, "name": "n"} for uri in (page, page, "javascript:alert(1)", "a://b")]
-    shown = result(None, *links)._repr_mimebundle_()["text/html"]
+    shown = bundle(result(None, *links))["text/html"]
     anchor = "<a href='https://shop.example/?a=1&amp;b=&#x27;2&#x27;' target='_blank' rel='noopener noreferrer'>"
     assert shown.count(f"{anchor}[link: https://shop.example/?a=1&amp;b=&#x27;2&#x27; n]</a>") == 2
     assert shown.count("<a ") == 2
@@ -261,9 +262,9 @@ def test_nothing_in_a_result_becomes_an_element() -> None:
     evil = "'><script>alert(1)</script>"
     link = {"type": "resource_link", "uri": f"https://{evil}", "name": evil}
     file = {"type": "resource", "resource": {"uri": evil, "mimeType": f"image/{evil}", "blob": evil}}
-    assert "<script" not in result(None, link, file)._repr_mimebundle_()["text/html"]
+    assert "<script" not in bundle(result(None, link, file))["text/html"]
     shown = Content(evil, [{"type": "image", "mimeType": f"image/{evil}", "data": evil}], {"a": evil})
-    assert "<script" not in shown._repr_mimebundle_()["text/html"]
+    assert "<script" not in bundle(shown)["text/html"]
 
 
 async def test_a_failure_of_a_tool_is_a_result_that_the_model_can_read() -> None:
@@ -467,7 +468,7 @@ async def test_a_host_is_opened_used_and_closed_in_different_tasks_as_cells_are(
     with pytest.raises(ServerError, match="was closed") as caught:
         await host.call("demo", "add", {"a": 1, "b": 2})
     assert is_one_sentence(str(caught.value))
-    assert "closed" in host._repr_mimebundle_()["text/plain"]
+    assert "closed" in bundle(host)["text/plain"]
     await host.close()
 
 
@@ -598,9 +599,9 @@ async def test_fifty_megabytes_are_cut_with_a_sentence() -> None:
 
 async def test_what_a_process_writes_beside_the_protocol_can_be_read() -> None:
     async with await Host.open({"x": [*HAND_MADE, "dies"]}) as host:
-        assert host.stderr("x").text == "(nothing)"
+        assert host.stderr("x") == "(nothing)"
         await call(host, "work")
-        assert host.stderr("x").text == "out of memory (as a test)\n"
+        assert host.stderr("x") == "out of memory (as a test)\n"
 
 
 async def test_an_http_server_that_goes_away_gets_one_sentence() -> None:

@@ -13,6 +13,7 @@ import pytest
 from llmlab import Model, Reply, ToolCall, Trace, settings, show
 from llmlab.chat_app import Answer
 from llmlab.show import replies, stream, traces, view
+from llmlab.show.formatters import bundle
 from llmlab.trace import Kind
 
 EVIL = """<script>alert("1")</script> & 'x' </pre></details>"""
@@ -109,9 +110,9 @@ def test_a_reply_shows_the_answer_first_then_where_it_came_from_and_what_it_cost
     tags = safe(shown, "Hello.", "embedded: small", "the request, as it was sent", '"id": "r1"')
     assert tags.text.index("Hello.") < tags.text.index("embedded") < tags.text.index("the request")
     assert "details" in tags.seen
-    bundle = reply()._repr_mimebundle_()
-    assert shown.html in bundle["text/html"]
-    assert bundle["text/plain"] == shown.text
+    made = bundle(reply())
+    assert shown.html in made["text/html"]
+    assert made["text/plain"] == shown.text
 
 
 def test_a_badge_names_money_and_an_unusual_end_only_where_there_is_one() -> None:
@@ -239,7 +240,7 @@ def test_a_trace_as_a_table_has_a_row_for_each_step_and_its_cost_above(trace: Tr
     assert lines[3].split()[-4:] == ["3", "0.50", "s", "ok"]
     assert "it broke" in lines[6]
     assert lines[6].endswith("error")
-    assert trace._repr_mimebundle_()["text/plain"] == show.table(trace).text
+    assert bundle(trace)["text/plain"] == show.table(trace).text
 
 
 def test_money_stands_above_a_table_where_there_is_a_price() -> None:
@@ -388,7 +389,7 @@ def test_a_long_text_is_cut_before_it_is_escaped() -> None:
 
 def test_an_empty_trace_can_be_drawn_in_every_way() -> None:
     assert show.table(EMPTY).text == "The trace is empty."
-    assert "empty" in EMPTY._repr_mimebundle_()["text/html"]
+    assert "empty" in bundle(EMPTY)["text/html"]
     assert show.tree(EMPTY).text == "nothing"
     assert show.sequence(EMPTY).text.splitlines()[0] == "sequenceDiagram"
     image, alt = png(show.timeline(EMPTY))

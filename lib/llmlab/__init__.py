@@ -14,6 +14,7 @@
 Every call is one step of a trace, recorded at three seams only: `llm`, `tools`, `mcp`.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -70,3 +71,8 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *_HOMES])
+
+
+if "IPython" in sys.modules and (_shell := sys.modules["IPython"].get_ipython()) is not None:
+    # `show` is below nothing: only here, at the top, and by name.
+    import_module("llmlab.show.formatters").register(_shell)

@@ -130,11 +130,6 @@ class Answer:
     def __str__(self) -> str:
         return self.text
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        from llmlab.show import replies
-
-        return replies.answer_card(self)._repr_mimebundle_()
-
 
 @dataclass
 class ChatApp:

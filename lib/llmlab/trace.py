@@ -233,11 +233,6 @@ class Trace:
     def __iter__(self) -> Iterator[Step]:
         return iter(self.steps)
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        from llmlab.show import traces
-
-        return traces.table(self)._repr_mimebundle_()
-
     def of(self, kind: Kind) -> list[Step]:
         """The steps of one kind, in order."""
         return [step for step in self.steps if step.kind == kind]

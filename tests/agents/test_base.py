@@ -15,6 +15,7 @@ from llmlab import Budget, Trace
 from llmlab import trace as tracing
 from llmlab.agents import Agent, Recursive, Repetition, Run, SingleStep, ToolLoop
 from llmlab.errors import BudgetExceeded
+from llmlab.show.formatters import bundle
 from llmlab.tools import tool
 from sentence import is_one_sentence
 
@@ -125,7 +126,7 @@ async def test_what_is_no_task_is_an_error_before_any_call(name: str, task: Any)
     run = await agent.run(task)
     assert (run.stopped, run.answer, script.asked, len(run.trace)) == ("error", None, [], 0)
     assert is_one_sentence(run.why)
-    assert "(no answer)" in run._repr_mimebundle_()["text/plain"]
+    assert "(no answer)" in bundle(run)["text/plain"]
 
 
 @every_agent
@@ -137,7 +138,7 @@ async def test_a_task_of_100000_characters_ends_like_any_other(name: str, task: 
     assert run.stopped in ENDS
     assert len(run.why) < 1000
     assert task.strip(",")[:50_000] in json.dumps(script.asked[0]).replace(", ", ",") or name.startswith("recursive")
-    assert len(run._repr_mimebundle_()["text/plain"]) < 10_000
+    assert len(bundle(run)["text/plain"]) < 10_000
 
 
 @every_agent
@@ -372,7 +373,7 @@ async def test_whatever_the_model_replies_a_run_keeps_to_its_budget_and_ends(nam
     assert run.spent.model_calls + run.spent.tool_calls <= 8
     assert len(script.asked) == len(run.trace.of("model"))
     assert "running" not in {step.status for step in run.trace}
-    assert run._repr_mimebundle_()["text/plain"]
+    assert bundle(run)["text/plain"]
 
 
 @every_agent

@@ -3,8 +3,9 @@
 import pytest
 from scripted import Script, acts, look
 
-from llmlab import Budget, Trace
+from llmlab import Budget, Trace, show
 from llmlab.agents import Member, Run, SingleStep, Team, ToolLoop
+from llmlab.show.formatters import bundle
 from llmlab.show.runs import letters
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
@@ -13,9 +14,9 @@ pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
 async def test_a_run_shows_its_answer_then_how_it_ended_then_its_cost() -> None:
     script = Script(acts(("look", {"city": "Oslo"})), "It rains.", price_in=1.0, price_out=1.0)
     run = await ToolLoop(script.model, [look]).run("Weather?")
-    shown = run._repr_mimebundle_()
+    shown = bundle(run)
     answer, ended, cost, *calls = shown["text/plain"].splitlines()
-    assert "\n".join(calls) == str(run.tree()), "who cannot unfold it reads the calls too"
+    assert "\n".join(calls) == str(show.tree(run)), "who cannot unfold it reads the calls too"
     assert (answer, ended) == ("It rains.", "tool loop, done")
     assert cost.startswith("2 model calls, 1 tool calls, 20 tokens in (8 cached), 10 out, ")
     assert cost.endswith(", 0.000030 in money")
@@ -26,7 +27,7 @@ async def test_a_run_shows_its_answer_then_how_it_ended_then_its_cost() -> None:
 
 async def test_a_run_that_was_stopped_says_why() -> None:
     run = await SingleStep(Script("never").model, budget=Budget(steps=0)).run("Say it.")
-    first, second, *_ = run._repr_mimebundle_()["text/plain"].splitlines()
+    first, second, *_ = bundle(run)["text/plain"].splitlines()
     assert first == "(no answer)"
     assert second.startswith("single step, stopped: steps. The budget allows 0 model and tool steps")
 
@@ -39,7 +40,7 @@ async def test_what_a_model_a_tool_or_an_error_says_is_text_and_no_html() -> Non
         Run(evil, evil, Trace(evil), stopped="error", why=evil),
         Run("x", "x", Trace(), answer=evil),
     ):
-        shown = run._repr_mimebundle_()
+        shown = bundle(run)
         assert "<script" not in shown["text/html"]
         assert "<b>" not in shown["text/html"]
         assert "&lt;script&gt;" in shown["text/html"]
@@ -52,12 +53,12 @@ async def test_a_run_inside_another_trace_shows_its_own_calls_only() -> None:
         await script.model.chat("Before")
         run = await SingleStep(script.model).run("Task.")
         await script.model.chat("After")
-    assert "1 model calls" in run._repr_mimebundle_()["text/plain"]
-    for shown in (run._repr_mimebundle_()["text/html"], str(run.tree())):
+    assert "1 model calls" in bundle(run)["text/plain"]
+    for shown in (bundle(run)["text/html"], str(show.tree(run))):
         assert "Task." in shown
         assert "Before" not in shown
         assert "After" not in shown
-    assert run.timeline().alt.count("took") == 2
+    assert show.timeline(run).alt.count("took") == 2
     assert len(mine) == 4
 
 
@@ -65,14 +66,14 @@ async def test_a_run_that_never_began_shows_no_calls_of_others() -> None:
     with Trace("mine", budget=Budget(depth=1)) as mine, mine.span("all"):
         await Script("").model.chat("Before")
         run = await SingleStep(Script("").model).run("Task.")
-    assert "0 model calls" in run._repr_mimebundle_()["text/plain"]
-    assert "Before" not in run._repr_mimebundle_()["text/html"]
-    assert str(run.tree()) == "single step"
+    assert "0 model calls" in bundle(run)["text/plain"]
+    assert "Before" not in bundle(run)["text/html"]
+    assert str(show.tree(run)) == "single step"
 
 
 async def test_an_answer_that_is_no_text_is_shown_as_text() -> None:
     run = Run("x", "x", Trace(), answer={"a": [1]}, stopped="done")
-    assert run._repr_mimebundle_()["text/plain"].startswith("{'a': [1]}\nx, done\n")
+    assert bundle(run)["text/plain"].startswith("{'a': [1]}\nx, done\n")
     assert (str(run), str(Run("x", "x", Trace()))) == ("{'a': [1]}", "")
 
 

@@ -38,20 +38,3 @@ class Run:
     def calls(self) -> Trace:
         """The part of the trace that is this run."""
         return self.trace.part(self.part) if self.part else Trace(self.agent)
-
-    def tree(self) -> Any:
-        """Which call was made inside which."""
-        from llmlab.show import traces
-
-        return traces.tree(self.calls())
-
-    def timeline(self) -> Any:
-        """When each call ran."""
-        from llmlab.show import traces
-
-        return traces.timeline(self.calls())
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        from llmlab.show import runs
-
-        return runs.card(self)._repr_mimebundle_()

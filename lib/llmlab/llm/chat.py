@@ -15,7 +15,7 @@ import httpx2
 import openai
 from pydantic import BaseModel
 
-from llmlab import settings, trace
+from llmlab import settings, trace, wait
 from llmlab.errors import MissingCapability, ModelError, SettingsError
 from llmlab.llm import failures, recording
 from llmlab.llm.reply import (
@@ -30,7 +30,6 @@ from llmlab.llm.reply import (
     parse,
     result_attributes,
 )
-from llmlab.wait import awake
 
 T = TypeVar("T")
 
@@ -65,11 +64,6 @@ class Model:
     def __repr__(self) -> str:
         return f"<Model {self.name} ({self.source})>"
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        from llmlab.show import replies
-
-        return replies.model_card(self)._repr_mimebundle_()
-
     async def chat(
         self,
         messages: str | Sequence[Message],
@@ -100,9 +94,7 @@ class Model:
             write: Callable[[str], None] | None = None
             live = None
             if stream is not False and not self.quiet and body.get("n", 1) == 1:
-                from llmlab.show import stream as streaming
-
-                live = streaming.LiveText.if_watched()
+                live = wait.watched()
                 write = live.write if live else _unseen if stream else None
             started = time.perf_counter()
             try:
@@ -385,7 +377,7 @@ async def _watched(work: Coroutine[Any, Any, T]) -> T:
     """Await in a task of its own, so that an interrupt of the kernel is noticed, and stops the generation."""
     task = asyncio.ensure_future(work)
     try:
-        with awake():
+        with wait.awake():
             await asyncio.wait([task])
         return task.result()
     except (asyncio.CancelledError, KeyboardInterrupt) as stopped:

@@ -88,11 +88,6 @@ class Reply:
     def __str__(self) -> str:
         return self.text
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        from llmlab.show import replies
-
-        return replies.card(self)._repr_mimebundle_()
-
 
 @dataclass
 class Answer:

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
 from mcp_types import CallToolResult, GetPromptResult, ReadResourceResult
 
 from llmlab.llm.chat import Message
-from llmlab.show.view import View, folded, pretty
-
-PICTURE = 4_000_000  # characters of base64: larger pictures are named, not shown
 
 
 class Content(str):
-    """The text that the model reads. In a notebook it shows itself, pictures and structured data included."""
+    """The text that the model reads. A notebook shows its pictures and structured data, too."""
 
     blocks: list[dict[str, Any]]  # as they came
     structured: Any
@@ -28,19 +23,13 @@ class Content(str):
         made.blocks, made.structured = list(blocks), structured
         return made
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        pictures = "".join(map(_picture, self.blocks))
-        data = "" if self.structured is None else folded("structured content", self.structured)
-        text = f"<div style='white-space:pre-wrap'>{_linked(self, self.blocks)}</div>"
-        return View(f"{text}{pictures}{data}", str(self))._repr_mimebundle_()
-
 
 def of_call(result: CallToolResult, limit: int) -> Content:
     """A tool's result. Structured content that repeats the text is not said twice."""
     blocks = [block.model_dump(mode="json", by_alias=True, exclude_none=True) for block in result.content]
-    structured, lines = result.structured_content, [_line(block) for block in blocks]
+    structured, lines = result.structured_content, [line(block) for block in blocks]
     if structured is not None and not _repeats(structured, lines):
-        lines.append(pretty(structured))
+        lines.append(json.dumps(structured, ensure_ascii=False, indent=2, default=str))
     return Content(_cut("\n".join(lines) or "(nothing)", limit), blocks, structured)
 
 
@@ -53,7 +42,7 @@ def of_read(result: ReadResourceResult, limit: int) -> Content:
         picture = {"type": "image", "data": data.get("blob"), "mimeType": data.get("mimeType")}
         blocks.append(picture if is_picture else {"type": "resource", "resource": data})
     whole = len(blocks) == 1 and blocks[0].get("resource", {}).get("text")
-    text = whole or "\n".join(_line(block) for block in blocks)
+    text = whole or "\n".join(line(block) for block in blocks)
     return Content(_cut(text or "(nothing)", limit), blocks)
 
 
@@ -62,11 +51,12 @@ def of_prompt(result: GetPromptResult, limit: int) -> list[Message]:
     messages: list[Message] = []
     for message in result.messages:
         block = message.content.model_dump(mode="json", by_alias=True, exclude_none=True)
-        messages.append({"role": message.role, "content": Content(_cut(_line(block), limit), [block])})
+        messages.append({"role": message.role, "content": Content(_cut(line(block), limit), [block])})
     return messages
 
 
-def _line(block: dict[str, Any]) -> str:
+def line(block: dict[str, Any]) -> str:
+    """A block as the model reads it; what is no text is named."""
     kind, mime = block.get("type"), block.get("mimeType", "of unknown type")
     if kind == "text":
         return str(block["text"])
@@ -112,27 +102,3 @@ def _cut(text: str, limit: int) -> str:
     if len(text) <= limit:
         return text
     return f"{text[:limit]}\n[Cut here: the result has {len(text):,} characters, of which {limit:,} fit. Ask for less.]"
-
-
-def _linked(text: str, blocks: list[dict[str, Any]]) -> str:
-    """The text as HTML, in which links to web pages can be clicked; the address stands in each."""
-    links = {
-        escape(_line(block)): f"<a href='{escape(block['uri'])}' target='_blank' rel='noopener noreferrer'>"
-        for block in blocks
-        if block.get("type") == "resource_link" and str(block["uri"]).lower().startswith(("http://", "https://"))
-    }
-    if not links:
-        return escape(text)
-    either = re.compile("|".join(map(re.escape, links)))
-    return either.sub(lambda found: f"{links[found[0]]}{found[0]}</a>", escape(text))
-
-
-def _picture(block: dict[str, Any]) -> str:
-    kind, inner = block.get("type"), block.get("resource")
-    if kind == "resource" and isinstance(inner, dict):
-        mime, data = str(inner.get("mimeType", "")), str(inner.get("blob", ""))
-    else:
-        mime, data = str(block.get("mimeType", "")), str(block.get("data", "")) if kind == "image" else ""
-    if not data or not mime.startswith("image/") or len(data) > PICTURE:
-        return ""
-    return f"<img src='data:{escape(mime)};base64,{escape(data)}' alt='{escape(_line(block))}' style='max-width:100%'>"

@@ -17,7 +17,6 @@ import math
 import weakref
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,6 @@ from llmlab.mcp.connection import Server
 from llmlab.mcp.content import Content
 from llmlab.mcp.offers import Offer, Prompt, Resource, names
 from llmlab.mcp.transports import targets
-from llmlab.show.view import View, table_of
 from llmlab.tools import Tool
 
 SECONDS = 30.0  # for one call
@@ -210,20 +208,19 @@ class Host:
         result = await self._server(server).ask(f"the prompt {own}", lambda client: client.get_prompt(own, given))
         return content.of_prompt(result, self._limit)
 
-    def stderr(self, server: str) -> View:
+    def stderr(self, server: str) -> str:
         """The last that a server's process wrote beside the protocol: warnings, errors."""
-        text = self._server(server).stderr or "(nothing)"
-        return View(f"<pre>{escape(text)}</pre>", text)
+        return self._server(server).stderr or "(nothing)"
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        rows = []
+    def summary(self) -> list[list[Any]]:
+        """A row for each server: name, transport, protocol, its tools, resources and prompts counted, state."""
+        rows: list[list[Any]] = []
         for name, server in self.servers.items():
             era = "modern" if server.protocol in MODERN_PROTOCOL_VERSIONS else "handshake"
             counts = [len(server.tools), len(server.resources) + len(server.templates), len(server.prompts)]
             state = "open" if server.is_open else "closed"
             rows.append([name, server.transport, f"{server.protocol} ({era})", *counts, state])
-        head = ["server", "over", "protocol", "tools", "resources", "prompts", "state"]
-        return table_of(head, rows)._repr_mimebundle_()
+        return rows
 
     def _server(self, name: str) -> Server:
         if name not in self.servers:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from llmlab.show.view import COLOURS, MARKS, Picture, View, folded, mark, table_of
 
 if TYPE_CHECKING:
+    from llmlab.agents.run import Run
     from llmlab.trace import Step, Trace
 
 
@@ -35,8 +36,14 @@ def table(trace: Trace) -> View:
     return view if rows else View("<p>The trace is empty.</p>", "The trace is empty.")
 
 
-def tree(trace: Trace) -> View:
-    """Which step called which."""
+def _trace_of(shown: Trace | Run) -> Trace:
+    """A trace as it is, and of a run its part."""
+    return shown.calls() if hasattr(shown, "calls") else shown
+
+
+def tree(shown: Trace | Run) -> View:
+    """Which step of a trace or a run called which."""
+    trace = _trace_of(shown)
     lines: list[str] = []
     known = {step.id for step in trace}
 
@@ -53,8 +60,9 @@ def tree(trace: Trace) -> View:
     return View(f"<pre>{escape(text)}</pre>", text)
 
 
-def timeline(trace: Trace) -> Picture:
-    """When each step ran: bars over seconds, marked and coloured by kind."""
+def timeline(shown: Trace | Run) -> Picture:
+    """When each step of a trace or a run took place: bars over seconds, marked and coloured by kind."""
+    trace = _trace_of(shown)
     from matplotlib.figure import Figure
 
     steps = [s for s in trace if s.kind != "event"]
