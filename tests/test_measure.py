@@ -1,6 +1,7 @@
 """Measurements: tables, what is kept of them, and which of the kept ones a chapter goes on with."""
 
 import json
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import settings as quick
 from hypothesis import strategies as st
 
+import chapters
 import llmlab
 from llmlab import cli, measure, settings
 from llmlab.errors import LabError
@@ -79,11 +81,17 @@ def test_every_experiment_tells_its_rows_apart_by_columns_that_the_kept_rows_hav
     assert measure.columns("05") == ("job",)
 
 
+def add_chapters(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """The modules of a folder are chapters, too."""
+    monkeypatch.setattr(chapters, "__path__", [*chapters.__path__, str(folder)])
+    monkeypatch.delitem(sys.modules, "chapters.ch98", raising=False)
+
+
 def test_an_experiment_that_names_no_columns_is_told_apart_by_its_variants(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "ch98.py").write_text("", encoding="utf-8")
-    monkeypatch.setattr(measure, "EXPERIMENTS", tmp_path)
+    add_chapters(monkeypatch, tmp_path)
     assert measure.columns("98") == ("variant",)
 
 
@@ -97,7 +105,7 @@ def test_the_command_shows_and_keeps_the_counts_by_the_experiments_own_columns(
     head = "from llmlab.measure import Measured\n\nCOLUMNS = ('size',)\n\n"
     (tmp_path / "ch98.py").write_text(head + source, encoding="utf-8")
     monkeypatch.setattr(llmlab, "connect", connect)
-    monkeypatch.setattr(measure, "EXPERIMENTS", tmp_path)
+    add_chapters(monkeypatch, tmp_path)
     monkeypatch.setattr(measure, "MEASURED", tmp_path)
     monkeypatch.setattr(settings, "ROOT", tmp_path)
     assert cli.main(["measure", "98"]) == 0

@@ -35,7 +35,7 @@ class Settings:
     currency: str = "USD"
     box: str | None = None
     gguf: Path | None = None
-    adapter: Path | None = ADAPTER
+    adapter: Path | None = None  # one day ADAPTER
     threads: int = 2
     timeout: float = 120.0
     replay: Path | None = None

@@ -35,6 +35,12 @@ class Dialogue:
         """The names of the tools that are called in it."""
         return {name for kind, lines in self.turns if kind == "calls" for name, _, _ in lines}
 
+    @property
+    def asks_back(self) -> bool:
+        """Whether a call comes only after a question to the user."""
+        kinds = [kind for kind, _ in self.turns]
+        return kinds[:3] == ["user", "answer", "user"] and "calls" in kinds[3:]
+
 
 @dataclass
 class World:

@@ -61,10 +61,12 @@ class Packs:
         if chance.random() < 0.1:
             return [], [self._asked_plainly(chance) for _ in range(TOGETHER)]
         world = chance.choice(self.worlds)
-        chosen = chance.sample(world.dialogues, min(TOGETHER - 1, len(world.dialogues)))
+        # Where the model has to ask back, which comes hardest to it, is drawn three times as often.
+        order = sorted(world.dialogues, key=lambda d: chance.random() ** (1 / 3 if d.asks_back else 1), reverse=True)
+        chosen = order[: TOGETHER - 1]
         chosen = chosen[: chance.randint(3, TOGETHER)] if chance.random() < 0.3 else chosen
         needed = set[str]().union(*(dialogue.tools for dialogue in chosen))
-        lacking = next((d for d in chosen if d.tools), None) if chance.random() < 0.3 else None
+        lacking = next((d for d in chosen if d.tools), None) if chance.random() < 0.08 else None
         if lacking:  # what this one needs is not offered, and neither are the others that need it
             needed -= lacking.tools
             chosen = [d for d in chosen if d is lacking or not d.tools & lacking.tools]
