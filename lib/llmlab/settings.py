@@ -18,7 +18,6 @@ from llmlab.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "data"
-ADAPTER = DATA / "adapter" / "tools.gguf"  # for the standard model; lib/tuning made it
 CAPABILITIES = ("tools", "json_schema", "vision", "logprobs")
 
 
@@ -35,7 +34,7 @@ class Settings:
     currency: str = "USD"
     box: str | None = None
     gguf: Path | None = None
-    adapter: Path | None = None  # one day ADAPTER
+    adapter: Path | None = None  # a LoRA in GGUF, laid over the standard model
     threads: int = 2
     timeout: float = 120.0
     replay: Path | None = None

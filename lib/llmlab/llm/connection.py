@@ -23,9 +23,8 @@ async def connect(which: Source | Size | None = None, *, label: str = "model", *
     """Connect to a model: the recording that LLMLAB_REPLAY names, else the endpoint that is configured, else the box.
 
     `which` chooses one of the three (embedded, endpoint, recording), or a size of the model in the box (standard, small,
-    tiny); `override` replaces fields of `Settings` (gguf, model, base_url …; `adapter=None` takes the
-    standard model as its makers published it). A chapter that talks to two models gives each
-    a `label`, by which their recordings are told apart.
+    tiny); `override` replaces fields of `Settings` (gguf, adapter, model, base_url …). A chapter that talks to two
+    models gives each a `label`, by which their recordings are told apart.
     """
     config, named = replace(settings.load(), **override), which == "recording"
     if which in weights.CATALOGUE:

@@ -16,7 +16,7 @@ from typing import Any
 from llmlab import trace
 from llmlab.errors import WeightsError
 from llmlab.llm import shared, weights
-from llmlab.settings import ADAPTER, DATA, Settings
+from llmlab.settings import DATA, Settings
 
 SLOTS = 4  # requests that are answered side by side
 SLOT_TOKENS = 8192  # the context of each
@@ -122,8 +122,7 @@ def start(settings: Settings) -> Embedded | shared.Shared:
     once for each file, with and without an adapter."""
     chosen = None if settings.gguf else weights.choose(settings.box, settings.cache)[0]
     adapter = settings.adapter if chosen and chosen.key == "standard" else None
-    own = chosen is None or (chosen.key == "standard" and adapter != ADAPTER)  # the lab serves each size as it comes
-    if chosen and not own and (found := shared.find(chosen.key)):
+    if chosen and adapter is None and (found := shared.find(chosen.key)):  # the lab serves each size as it comes
         trace.hide(found.api_key)
         return found
     gguf = settings.gguf or weights.find(chosen or weights.get("standard"), settings.cache)

@@ -80,9 +80,7 @@ def serve(box: str, state: Path) -> None:
     config = settings.load()
     chosen = weights.get(box)
     try:
-        adapter = settings.ADAPTER if box == "standard" else None
-        gguf = weights.find(chosen, config.cache)
-        made = local.Embedded(gguf, config.threads, chosen.name, sha256=chosen.sha256, adapter=adapter)
+        made = local.Embedded(weights.find(chosen, config.cache), config.threads, chosen.name, sha256=chosen.sha256)
     except LabError:
         _end(state)  # each kernel then starts its own, and its reader is told what is wrong
     told = Shared(made.base_url, made.api_key, made.name, made.provenance)
