@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from llmlab import trace
 from llmlab.agents.run import Run
 from llmlab.errors import BudgetExceeded, LabError
+from llmlab.llm import failures
 from llmlab.llm.chat import Model
-from llmlab.tools import Tool
+from llmlab.tools import Tool, tool
 from llmlab.trace import Budget, Trace
 from llmlab.wait import awake
 
@@ -33,14 +34,14 @@ class Agent:
     def __init__(
         self,
         model: Model,
-        tools: Sequence[Tool] = (),
+        tools: Sequence[Tool | Callable[..., Any]] = (),
         *,
         prompts: dict[str, str] | None = None,
         budget: Budget | None = None,
         name: str | None = None,
     ):
         self.name = name or type(self).name  # in traces: tells apart agents of one kind
-        self.model, self.tools = model, list(tools)
+        self.model, self.tools = model, [tool(given) for given in tools]
         self.prompts = {**type(self).prompts, **(prompts or {})}
         self.budget = budget or type(self).budget
 
@@ -72,7 +73,10 @@ class Agent:
                     run.part = span.id
             run.stopped = "done"
             last = next((s for s in reversed(run.calls().of("model"))), None)
-            if last is not None and last.get("gen_ai.response.finish_reasons") == ["length"]:
+            if last is not None and (run.answer is None or not str(run.answer).strip()):
+                choice = (last.get("llmlab.response") or {"choices": [{"message": {}}]})["choices"][0]
+                run.stopped, run.why = "error", failures.empty(choice.get("finish_reason"), choice["message"])
+            elif last is not None and last.get("gen_ai.response.finish_reasons") == ["length"]:
                 run.why = f"{run.why} Its last reply was cut off at max_tokens.".strip()
         except BudgetExceeded as limit:
             run.stopped, run.why = limit.limit, str(limit)

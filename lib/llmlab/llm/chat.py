@@ -24,11 +24,12 @@ from llmlab.llm.reply import (
     Message,
     Reply,
     Source,
-    ToolCall,
     as_object,
+    calls_of,
     note_of,
     parse,
     result_attributes,
+    text_of,
 )
 
 T = TypeVar("T")
@@ -182,12 +183,19 @@ class Model:
     ) -> dict[str, Any]:
         body: dict[str, Any] = {
             "model": self.name,
-            "messages": [{"role": "user", "content": messages}] if isinstance(messages, str) else list(messages),
+            "messages": whole_letters(
+                [{"role": "user", "content": messages}] if isinstance(messages, str) else messages
+            ),
             "temperature": temperature,
             "max_tokens": max_tokens,
             "seed": seed if seed is not None else SEED if temperature == 0 else random.randrange(2**31),
         }
         if tools:
+            for given in tools:
+                if not isinstance(given, dict) and not hasattr(given, "openai"):
+                    raise SettingsError(
+                        f"A request takes tools, but {given!r} is none; make one with tool(…), from llmlab.tools."
+                    )
             body["tools"] = [t if isinstance(t, dict) else t.openai() for t in tools]
         if schema is not None:
             shape = schema if isinstance(schema, dict) else schema.model_json_schema()
@@ -214,7 +222,7 @@ class Model:
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
                 if not self._adapt(error.response.text, sent):
                     raise self.explain(error) from error
-            except (openai.OpenAIError, httpx2.HTTPError, ValueError) as error:
+            except (openai.OpenAIError, httpx2.HTTPError, ValueError, TimeoutError) as error:
                 raise self.explain(error) from error
 
     async def _whole(self, sent: dict[str, Any], headers: dict[str, str]) -> Answer:
@@ -240,13 +248,16 @@ class Model:
             return Answer(sent, parse(raw.text), note_of(raw))
         answer = Assembled()
         try:
-            async for chunk in chunks:
-                if piece := answer.add(as_object(chunk, str(chunk))):
-                    first = first or time.perf_counter() - started
-                    write(piece)
+            # The client's own limit begins anew with each comment line by which a server keeps the connection warm.
+            async with asyncio.timeout(self.config.timeout) as clock:
+                async for chunk in chunks:
+                    clock.reschedule(asyncio.get_running_loop().time() + self.config.timeout)
+                    if piece := answer.add(as_object(chunk, str(chunk))):
+                        first = first or time.perf_counter() - started
+                        write(piece)
         finally:
             step.attributes["llmlab.response"] = answer.response()  # also what came before an error or an interrupt
-        if not answer.finish_reason:
+        if not answer.finish_reason and not failures.said_in_a_reply(answer.response()):
             raise ModelError("cut_off", failures.cut_off(self._where(), answer.message["content"]))
         return Answer(sent, answer.response(), note_of(raw), first)
 
@@ -271,16 +282,13 @@ class Model:
 
     def _reply(self, body: dict[str, Any], answer: Answer, seconds: float) -> Reply:
         data, note, sent = answer.response, answer.note, answer.sent
+        if said := failures.said_in_a_reply(data):
+            status, words = said
+            raise failures.of_status(status, f"{status}: {words}", self._where(), self.name)
         try:
             choice = data["choices"][0]
             message = choice["message"]
-            text = message.get("content") or ""
-            calls = [
-                ToolCall(c.get("id") or f"call_{i}", c["function"]["name"], c["function"].get("arguments") or "{}")
-                for i, c in enumerate(message.get("tool_calls") or [])
-            ]
-            if not all(isinstance(part, str) for part in (text, *(part for c in calls for part in (c.id, c.name)))):
-                raise TypeError
+            text, calls = text_of(message.get("content")) or text_of(message.get("refusal")), calls_of(message)
         except (LookupError, TypeError, AttributeError):
             raise ModelError("not_json", failures.no_chat_reply(self._where(), data)) from None
         usage = data.get("usage") or {}
@@ -293,6 +301,8 @@ class Model:
         renamed = {"max_tokens": "max_tokens (sent as max_completion_tokens)"}
         refused = ", ".join(renamed.get(name, name) for name in body if name not in sent)
         notes = [note.get("note", ""), f"Not taken by this server: {refused}." if refused else ""]
+        if not text.strip() and not calls:
+            notes.append(failures.empty(choice.get("finish_reason"), message))
         return Reply(
             text=text,
             tool_calls=calls,
@@ -355,18 +365,28 @@ class Model:
         try:
             reply = await self.chat(**ask)
         except ModelError as error:
-            if error.kind in ("bad_request", "server", "not_json"):
+            if error.kind in ("bad_request", "not_json"):
                 return False
             raise
         finally:
             del self._can[capability]
         if capability == "tools":
-            return bool(reply.tool_calls)
+            # A server may not force a call (Ollama), or all tokens went into thinking: that is no "no", so cells may try.
+            return True
         if capability == "json_schema":
             with contextlib.suppress(ValueError):
                 return bool(json.loads(reply.text) == {"yes": 1})
-            return False
+            return reply.finish_reason == "length"
         return capability == "vision" or bool((reply.response["choices"][0].get("logprobs") or {}).get("content"))
+
+
+def whole_letters(value: Any) -> Any:
+    """The same data; halves of a surrogate pair, which no JSON may hold, as the sign for what cannot be read."""
+    if isinstance(value, str):
+        return value if value.isprintable() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {name: whole_letters(inner) for name, inner in value.items()}
+    return [whole_letters(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _unseen(piece: str) -> None:

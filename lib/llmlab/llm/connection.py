@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import urllib.request
 from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
 import httpx2
@@ -55,6 +58,15 @@ async def connect(which: Source | Size | None = None, *, label: str = "model", *
     return model
 
 
+def proxy_of(url: str) -> str | None:
+    """The proxy that the environment (HTTPS_PROXY, NO_PROXY …) wants for an address; none for this machine's own."""
+    where = httpx2.URL(url)
+    if where.host in ("localhost", "::1") or where.host.startswith("127."):
+        return None
+    proxies = urllib.request.getproxies()
+    return None if urllib.request.proxy_bypass(where.host) else proxies.get(where.scheme) or proxies.get("all")
+
+
 def _writer(config: settings.Settings) -> recording.File:
     assert config.record is not None
     return recording.writer(recording.file_in(config.record, config.chapter), config.chapter)
@@ -74,14 +86,38 @@ def _client(
 
 
 async def _hurry(response: httpx2.Response) -> None:
-    pause = response.headers.get("retry-after", "")
-    if pause.isdigit() and int(pause) > PATIENCE:
+    if _pause(response.headers) > PATIENCE:
         response.headers["x-should-retry"] = "false"  # the openai client would wait in silence, for minutes
+
+
+def _pause(headers: httpx2.Headers) -> float:
+    """The seconds that a server asks to wait, in each of the forms that there are (RFC 9110, and OpenAI's own)."""
+    asked = headers.get("retry-after", "")
+    try:
+        return float(headers["retry-after-ms"]) / 1000 if "retry-after-ms" in headers else float(asked)
+    except ValueError:
+        pass
+    try:
+        return (parsedate_to_datetime(asked) - datetime.now(UTC)).total_seconds()
+    except (TypeError, ValueError):
+        return 0.0
+
+
+def _key(given: str | None) -> str:
+    """The key as it can stand in a header. Raises SettingsError for one that cannot."""
+    key = (given or "").strip()
+    if not key.isascii() or not key.isprintable():
+        odd = next(sign for sign in key if not sign.isascii() or not sign.isprintable())
+        raise SettingsError(
+            f"OPENAI_API_KEY takes plain letters, digits and signs, but has {odd!r} in it; copy the key again, without "
+            f"typographic quotes or line breaks."
+        )
+    return trace.hide(key or "none")
 
 
 def _live(config: settings.Settings, label: str, base_url: str) -> recording.Live:
     base = httpx2.URL(base_url).path.rstrip("/")
-    return recording.Live(_writer(config) if config.record else None, label, base)
+    return recording.Live(_writer(config) if config.record else None, label, base, proxy_of(base_url))
 
 
 async def _embedded(config: settings.Settings, label: str) -> Model:
@@ -91,7 +127,7 @@ async def _embedded(config: settings.Settings, label: str) -> Model:
 
 
 async def _endpoint(config: settings.Settings, label: str) -> Model:
-    key = trace.hide(config.api_key or "none")
+    key = _key(config.api_key)
     base_url = config.base_url or "https://api.openai.com/v1"
     client = _client(base_url, key, config, _live(config, label, base_url))
     model = Model(client, config.model or "", "endpoint", config, None, config.capabilities, quiet=bool(config.record))

@@ -23,7 +23,7 @@ def explain(error: Exception, where: str, model: str, timeout: float, base_url: 
     if isinstance(error, openai.APIStatusError):
         return _status(error, where, model)
     cause, broken = error.__cause__ or error, httpx2.RemoteProtocolError | httpx2.ReadError
-    if isinstance(error, openai.APITimeoutError | httpx2.TimeoutException):
+    if isinstance(error, openai.APITimeoutError | httpx2.TimeoutException | TimeoutError):
         kind, text = (
             "timeout",
             (
@@ -69,6 +69,30 @@ def cut_off(where: str, text: str) -> str:
     )
 
 
+def said_in_a_reply(data: dict[str, Any]) -> tuple[int, str] | None:
+    """The status and the words of an error that came inside a reply with status 200, as proxies and OpenRouter send it."""
+    error = data.get("error")
+    choice = next(iter(data.get("choices") or []), None) or {}
+    error = error or choice.get("error") or (choice.get("finish_reason") == "error" and "the reply ended with an error")
+    if not error:
+        return None
+    if not isinstance(error, dict):
+        return 500, _line(error)
+    more = (error.get("metadata") or {}).get("raw") if isinstance(error.get("metadata"), dict) else None
+    code = str(error.get("code"))
+    status = int(code) if code.isdigit() else 500
+    return status, _line(": ".join(str(part) for part in (error.get("message"), more) if part) or error)
+
+
+def empty(finish_reason: object, message: dict[str, Any]) -> str:
+    """For a reply that has neither text nor calls."""
+    thought = sum(
+        len(message[name]) for name in ("reasoning_content", "reasoning") if isinstance(message.get(name), str)
+    )
+    wrote = f", but wrote {thought:,} characters of reasoning" if thought else ""
+    return f"The model answered with nothing{wrote} (finish reason {finish_reason or 'none'})."
+
+
 def no_chat_reply(where: str, data: Any) -> str:
     """For JSON that is something else."""
     return redact(
@@ -78,40 +102,36 @@ def no_chat_reply(where: str, data: Any) -> str:
 
 
 def _status(error: openai.APIStatusError, where: str, model: str) -> ModelError:
-    code, said = error.status_code, _server_message(error)
-    if code in (401, 403):
-        kind, text = "auth", f"{where} wants a valid key, but refused this one ({said}); set OPENAI_API_KEY {_CONFIG}."
-    elif code == 404:
-        kind, text = (
-            "not_found",
-            (
-                f"{where} has to know the model and the path, but knows no {model!r} there ({said}); set LLMLAB_MODEL and "
-                f"OPENAI_BASE_URL {_CONFIG}."
-            ),
-        )
-    elif code == 429:
-        wait = error.response.headers.get("retry-after")
-        after = f"after {wait} seconds" if wait else "in a minute"
-        kind, text = (
-            "rate_limit",
-            f"{where} allows a number of requests, but got more ({said}); run the cell again {after}.",
-        )
-    elif code >= 500:
-        kind, text = "server", f"{where} has to answer, but failed three times ({said}); run the cell again later."
-    elif _TOO_LONG.search(said):
-        kind, text = (
-            "context",
-            (
-                f"The messages have to fit into the model's context window, but are too long ({said}); send fewer or "
-                f"shorter ones, or start a new conversation."
-            ),
-        )
-    else:
-        kind, text = (
-            "bad_request",
-            f"{where} takes requests in the form of its API, but not this one ({said}); correct it, it is in the trace.",
-        )
+    wait = error.response.headers.get("retry-after")
+    return of_status(error.status_code, _server_message(error), where, model, wait)
+
+
+def of_status(code: int, said: str, where: str, model: str, wait: str | None = None) -> ModelError:
+    """The error that an HTTP status and the server's own words mean."""
+    kind, text = _meaning(code, said, where, model, f"after {wait} seconds" if wait else "in a minute")
     return ModelError(kind, redact(text[0].upper() + text[1:]))
+
+
+def _meaning(code: int, said: str, where: str, model: str, after: str) -> tuple[str, str]:
+    if code in (401, 403):
+        return "auth", f"{where} wants a valid key, but refused this one ({said}); set OPENAI_API_KEY {_CONFIG}."
+    if code == 404:
+        return "not_found", (
+            f"{where} has to know the model and the path, but knows no {model!r} there ({said}); set LLMLAB_MODEL and "
+            f"OPENAI_BASE_URL {_CONFIG}."
+        )
+    if code == 429:
+        return "rate_limit", f"{where} allows a number of requests, but got more ({said}); run the cell again {after}."
+    if code >= 500:
+        return "server", f"{where} has to answer, but failed three times ({said}); run the cell again later."
+    if _TOO_LONG.search(said):
+        return "context", (
+            f"The messages have to fit into the model's context window, but are too long ({said}); send fewer or shorter "
+            f"ones, or start a new conversation."
+        )
+    return "bad_request", (
+        f"{where} takes requests in the form of its API, but not this one ({said}); correct it, it is in the trace."
+    )
 
 
 def _server_message(error: openai.APIStatusError) -> str:

@@ -7,9 +7,11 @@ recorded reply comes back. A seed that the lab has drawn, streaming and the mode
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import time
+import weakref
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import date
@@ -139,9 +141,22 @@ def _read(request: httpx2.Request, base: str) -> tuple[str, Any, bool]:
 class Live(httpx2.AsyncBaseTransport):
     """Pass requests to a real server; with a file, record them. `base` is the path before all the API's paths."""
 
-    def __init__(self, file: File | None = None, connection: str = "model", base: str = "/v1"):
-        self.inner: httpx2.AsyncBaseTransport = httpx2.AsyncHTTPTransport()
-        self.file, self.connection, self.base = file, connection, base
+    def __init__(
+        self, file: File | None = None, connection: str = "model", base: str = "/v1", proxy: str | None = None
+    ):
+        self.file, self.connection, self.base, self.proxy = file, connection, base, proxy
+        # Connections belong to the event loop that opened them: a script may call asyncio.run more than once.
+        self._inner: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, httpx2.AsyncHTTPTransport] = (
+            weakref.WeakKeyDictionary()
+        )
+
+    @property
+    def inner(self) -> httpx2.AsyncHTTPTransport:
+        """The connections of the running loop."""
+        loop = asyncio.get_running_loop()
+        if loop not in self._inner:
+            self._inner[loop] = httpx2.AsyncHTTPTransport(proxy=self.proxy)
+        return self._inner[loop]
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send one request."""

@@ -16,6 +16,7 @@ from llmlab.llm import recording
 Source = Literal["embedded", "endpoint", "recording"]
 Message = dict[str, Any]
 S = TypeVar("S", bound=BaseModel)
+REASONING = ("reasoning_content", "reasoning")  # of DeepSeek, vLLM, llama.cpp; of OpenRouter, Ollama
 
 
 @dataclass
@@ -54,14 +55,32 @@ class Reply:
 
     @property
     def message(self) -> Message:
-        """The reply as a message, to be appended to the conversation. Arguments that are no JSON go into an object."""
-        message: Message = {"role": "assistant", "content": self.text}
+        """The reply as a message, to be appended to the conversation: as it came, with all its fields, for some servers want
+        their own back. Only arguments that are no JSON are mended."""
+        came: dict[str, Any] = self.response["choices"][0]["message"]
+        message: Message = {
+            **came,
+            "role": came.get("role") or "assistant",
+            "content": came.get("content") or self.text,
+        }
         if self.tool_calls:
+            given = zip(came["tool_calls"], self.tool_calls, strict=True)
             message["tool_calls"] = [
-                {"id": c.id, "type": "function", "function": {"name": c.name, "arguments": _as_json(c.arguments)}}
-                for c in self.tool_calls
+                {
+                    **part,
+                    "id": c.id,
+                    "type": "function",
+                    "function": {**part["function"], "arguments": _as_json(c.arguments)},
+                }
+                for part, c in given
             ]
-        return message
+        return {name: value for name, value in message.items() if value is not None or name == "content"}
+
+    @property
+    def reasoning(self) -> str:
+        """What the model wrote for itself, where the server sends it apart from the text; else empty."""
+        came = self.response["choices"][0]["message"]
+        return next((came[name] for name in REASONING if isinstance(came.get(name), str)), "")
 
     def json(self) -> Any:
         """The text as JSON. Raises ModelError if it is none."""
@@ -111,42 +130,102 @@ class Answer:
 
 @dataclass
 class Assembled:
-    """The chunks of a stream, put together into the reply that would have come whole."""
+    """The chunks of a stream, put together into the reply that would have come whole.
+
+    Servers differ: parallel calls come with one index for all, or with none, names again in each chunk, arguments as objects,
+    content as a list of parts, and fields that nobody else has. What has no rule here is kept as it came last.
+    """
 
     finish_reason: str = ""
     message: dict[str, Any] = field(default_factory=lambda: {"role": "assistant", "content": ""})
-    calls: dict[int, dict[str, Any]] = field(default_factory=dict)
+    calls: list[dict[str, Any]] = field(default_factory=list)
     logprobs: list[Any] = field(default_factory=list)
     rest: dict[str, Any] = field(default_factory=dict)
 
     def add(self, chunk: dict[str, Any]) -> str:
         """Take one chunk; returns its new text."""
         self.rest |= {k: v for k, v in chunk.items() if k not in ("choices", "object") and v is not None}
-        choice: dict[str, Any] = next(iter(chunk.get("choices") or []), {})
+        choices = chunk.get("choices")
+        choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
         self.finish_reason = choice.get("finish_reason") or self.finish_reason
         self.logprobs += (choice.get("logprobs") or {}).get("content") or []
-        delta = choice.get("delta") or {}
-        for name, value in delta.items():
-            if isinstance(value, str) and name != "role":  # content, refusal, reasoning_content
-                self.message[name] = self.message.get(name, "") + value
+        delta = choice.get("delta") or choice.get("message") or {}
         for part in delta.get("tool_calls") or []:
-            call = self.calls.setdefault(
-                part.get("index", 0), {"id": "", "type": "function", "function": {"name": "", "arguments": ""}}
-            )
-            call["id"] = part.get("id") or call["id"]
-            for name, value in (part.get("function") or {}).items():
-                call["function"][name] += value or ""
-        return delta.get("content") or ""
+            self._call(part)
+        text = text_of(delta.get("content"))
+        self.message["content"] += text
+        for name, value in delta.items():
+            if name not in ("role", "content", "tool_calls"):
+                self.message[name] = _joined(self.message.get(name), value)
+        return text
+
+    def _call(self, part: dict[str, Any]) -> None:
+        """A piece of a call: of one that has begun, or the first of another."""
+        function = part.get("function") or {}
+        number, given, name = part.get("index"), part.get("id"), function.get("name")
+        same = self.calls if number is None else [call for call in self.calls if call["index"] == number]
+        at = same[-1] if same else None
+        another = at and given and at["id"] and given != at["id"]
+        again = at and not given and name and number is None and at["function"]["arguments"]
+        if at is None or another or again:
+            at = {"index": number, "id": "", "type": "function", "function": {"name": "", "arguments": ""}}
+            self.calls.append(at)
+        at["id"] = given or at["id"]
+        inside = at["function"]
+        if name and name != inside["name"]:
+            inside["name"] += name
+        arguments = function.get("arguments")
+        inside["arguments"] += arguments if isinstance(arguments, str) else _text(arguments)
+        for key, value in part.items():
+            if key not in ("index", "id", "type", "function"):
+                at[key] = _joined(at.get(key), value)
+        for key, value in function.items():
+            if key not in ("name", "arguments"):
+                inside[key] = _joined(inside.get(key), value)
 
     def response(self) -> dict[str, Any]:
         """The whole, in the shape of a reply that was not streamed."""
-        message = (
-            {**self.message, "tool_calls": [self.calls[i] for i in sorted(self.calls)]} if self.calls else self.message
-        )
+        calls = [{key: value for key, value in call.items() if key != "index"} for call in self.calls]
+        message = {**self.message, "tool_calls": calls} if calls else self.message
         choice: dict[str, Any] = {"index": 0, "finish_reason": self.finish_reason, "message": message}
         if self.logprobs:
             choice["logprobs"] = {"content": self.logprobs}
         return {"choices": [choice], **self.rest}
+
+
+def _joined(old: Any, new: Any) -> Any:
+    """Two pieces of a field: texts and lists one after the other, objects merged, else the later one."""
+    if new is None:
+        return old
+    if isinstance(old, str) and isinstance(new, str):
+        return old + new
+    if isinstance(old, list) and isinstance(new, list):
+        return old + new
+    return {**old, **new} if isinstance(old, dict) and isinstance(new, dict) else new
+
+
+def _text(arguments: Any) -> str:
+    return "" if arguments is None else json.dumps(arguments, ensure_ascii=False)
+
+
+def text_of(content: Any) -> str:
+    """The text of a message's content, also where it is a list of parts."""
+    if isinstance(content, list):
+        return "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
+    return content if isinstance(content, str) else ""
+
+
+def calls_of(message: dict[str, Any]) -> list[ToolCall]:
+    """The tool calls of a message. Raises LookupError, TypeError or AttributeError where a part has no name."""
+    calls = []
+    for number, part in enumerate(message.get("tool_calls") or []):
+        function = part["function"]
+        if not isinstance(function["name"], str) or not function["name"]:
+            raise TypeError("a call without a name")
+        arguments = function.get("arguments")
+        text = arguments if isinstance(arguments, str) else _text(arguments)
+        calls.append(ToolCall(str(part.get("id") or f"call_{number}"), function["name"], text or "{}"))
+    return calls
 
 
 def parse(text: str) -> dict[str, Any]:

@@ -35,6 +35,11 @@ PAGES = 100  # of one list
 REFUSALS = {  # what to do about an HTTP status
     (401,): 'give it what lets you in: {"url": …, "headers": {"Authorization": "Bearer …"}}',
     (403,): "ask whether you may use it, and look at the Origin and Authorization among its headers",
+    (
+        404,
+        405,
+    ): "check its address; one that ends in /sse speaks the older HTTP+SSE, which the lab does not: look for its "
+    "newer address, often /mcp",
     (421,): "call it by the address that it expects: it checks the Host of each request",
     (429,): "wait, and call it less often",
     tuple(range(500, 600)): "look at the log of the server, where the cause stands",
@@ -223,7 +228,11 @@ class Server:
 
     async def _discover(self, client: Client) -> None:
         can = client.server_capabilities
-        self.tools = [Offer.of(self.name, tool) for tool in await self._pages(client.list_tools, "tools", can.tools)]
+        self.tap.odd.clear()
+        listed = {
+            tool.name: tool for tool in await self._pages(client.list_tools, "tools", can.tools)
+        }  # the last of a name
+        self.tools = [Offer.of(self.name, tool, self.tap.outputs.get(name)) for name, tool in listed.items()]
         self.resources = await self._pages(client.list_resources, "resources", can.resources)
         self.templates = await self._pages(client.list_resource_templates, "resource_templates", can.resources)
         self.prompts = await self._pages(client.list_prompts, "prompts", can.prompts)

@@ -24,12 +24,14 @@ class Content(str):
         return made
 
 
-def of_call(result: CallToolResult, limit: int) -> Content:
-    """A tool's result. Structured content that repeats the text is not said twice."""
+def of_call(result: CallToolResult, limit: int, misfit: str = "") -> Content:
+    """A tool's result. Structured content that repeats the text is not said twice; `misfit` is said besides."""
     blocks = [block.model_dump(mode="json", by_alias=True, exclude_none=True) for block in result.content]
     structured, lines = result.structured_content, [line(block) for block in blocks]
     if structured is not None and not _repeats(structured, lines):
         lines.append(json.dumps(structured, ensure_ascii=False, indent=2, default=str))
+    if misfit:
+        lines.append(f"[{misfit}]")
     return Content(_cut("\n".join(lines) or "(nothing)", limit), blocks, structured)
 
 

@@ -25,7 +25,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from llmlab import trace
 from llmlab.errors import ServerError, ToolError
 from llmlab.llm.chat import Message
-from llmlab.mcp import content
+from llmlab.mcp import content, mend
 from llmlab.mcp.connection import Server
 from llmlab.mcp.content import Content
 from llmlab.mcp.offers import Offer, Prompt, Resource, names
@@ -163,7 +163,9 @@ class Host:
         await connection.refresh()
         await self._permit(server, tool, given)
         result = await connection.ask(f"the call of {tool}", lambda client: client.call_tool(tool, given))
-        said = content.of_call(result, self._limit)
+        offer = next((offer for offer in connection.tools if offer.name == tool), None)
+        misfit = mend.misfit(result.structured_content, offer.output if offer else None)
+        said = content.of_call(result, self._limit, misfit)
         if result.is_error:
             raise ToolError(said)
         return said
@@ -212,6 +214,11 @@ class Host:
         """The last that a server's process wrote beside the protocol: warnings, errors."""
         return self._server(server).stderr or "(nothing)"
 
+    @property
+    def odd(self) -> dict[str, str]:
+        """Tools that cannot be offered, as "server.tool", and what is wrong with their descriptions."""
+        return {f"{name}.{tool}": why for name, server in self.servers.items() for tool, why in server.tap.odd.items()}
+
     def summary(self) -> list[list[Any]]:
         """A row for each server: name, transport, protocol, its tools, resources and prompts counted, state."""
         rows: list[list[Any]] = []
@@ -259,7 +266,9 @@ class Host:
             except ServerError as error:
                 raise ToolError(str(error)) from error  # for the model to read
 
-        return ServerTool(name, offer.description, offer.parameters, call, offer=offer)
+        return ServerTool(
+            name, offer.description, mend.parameters(offer.parameters), call, returns=offer.output, offer=offer
+        )
 
     async def _permit(self, server: str, tool: str, arguments: dict[str, Any]) -> None:
         """Ask a person where the rule or a changed description says so. Raises ToolError, for the model, if declined."""

@@ -31,11 +31,11 @@ class Offer:
     before: Offer | None = None
 
     @classmethod
-    def of(cls, server: str, tool: Tool) -> Offer:
-        """From the server's own list."""
+    def of(cls, server: str, tool: Tool, output: dict[str, Any] | None = None) -> Offer:
+        """From the server's own list, and the output schema that stands there."""
         annotations = tool.annotations.model_dump(by_alias=True, exclude_none=True) if tool.annotations else {}
         described = tool.description or tool.title or ""
-        return cls(server, tool.name, described, tool.input_schema, tool.output_schema, annotations)
+        return cls(server, tool.name, described, tool.input_schema, output, annotations)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -25,6 +25,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
 from llmlab import trace
+from llmlab.mcp import mend
 
 Direction = Literal["sent", "received"]  # as the client sees it
 Frame = Literal["request", "notification", "result", "error", "junk", "http", "ended"]
@@ -70,6 +71,8 @@ class WireTap:
         self._last = contextvars.copy_context()  # where something was sent last
         self._unasked = 0
         self._refused: dict[str, tuple[int, str]] = {}  # by the request's id: the HTTP status, and what was said
+        self.outputs: dict[str, Any] = {}  # the output schema of each tool that was listed
+        self.odd: dict[str, str] = {}  # tools that are not offered, and what is wrong with them
 
     async def __aenter__(self) -> tuple[_Read, _Write]:
         read, write = await self.inner.__aenter__()
@@ -96,7 +99,13 @@ class WireTap:
             if isinstance(message, JSONRPCError) and (refused := self._refused.pop(str(message.id), None)):
                 _tell(message.error, *refused)
             context = self._place(message)
+            asked = self._asked.get(("sent", str(message.id))) if isinstance(message, JSONRPCResponse) else None
             context.run(self._record, "received", item, context)
+            if asked and isinstance(message, JSONRPCResponse) and isinstance(message.result, dict):
+                if asked.method == "tools/list":
+                    mend.tools(message.result, self.outputs, self.odd)
+                elif asked.method == "tools/call" and message.result.get("resultType", "complete") == "complete":
+                    mend.called(message.result)
             return item
         line = _line(item)
         junk = trace.redact(line)[:JUNK]  # in this order: half a key would not be found

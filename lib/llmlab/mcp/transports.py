@@ -52,18 +52,24 @@ def targets(servers: Mapping[str, Any] | str | Path) -> dict[str, Target]:
     found: Any = servers
     if isinstance(servers, str | Path):
         try:
-            found = json.loads(Path(servers).read_text(encoding="utf-8"))
+            found = json.loads(Path(servers).read_text(encoding="utf-8-sig"))  # Notepad writes a mark before the text
         except (OSError, ValueError) as error:
             raise ServerError(
-                "", f"A host takes the path of an mcp.json, but {servers} cannot be read ({error}); check the path."
+                "",
+                f"A host takes the path of an mcp.json, but {servers} cannot be read ({error}); check the path, and that it is JSON, which has no comments.",
             ) from error
+        if isinstance(found, Mapping) and "servers" in found and "mcpServers" not in found:  # as VS Code writes it
+            found = {"mcpServers": found["servers"]}
         if not isinstance(found, Mapping) or "mcpServers" not in found:
             raise ServerError(
                 "", 'An mcp.json is {"mcpServers": {name: …}}, but this file holds something else; look into it.'
             )
     if isinstance(found.get("mcpServers"), Mapping):
         found = found["mcpServers"]
-    return {name: _target(name, value) for name, value in found.items()}
+    wanted = {
+        name: entry for name, entry in found.items() if not (isinstance(entry, Mapping) and entry.get("disabled"))
+    }
+    return {name: _target(name, value) for name, value in wanted.items()}
 
 
 def _target(name: str, value: Any) -> Target:
@@ -72,10 +78,20 @@ def _target(name: str, value: Any) -> Target:
     if isinstance(value, StdioServerParameters):
         _hide_all(value.args, value.env)
         return value
+    if isinstance(value, Mapping) and value.get("type") == "sse":
+        raise ServerError(
+            name,
+            f"Server {name} is to be reached over the older HTTP+SSE, but the lab speaks stdio and Streamable HTTP; look for "
+            f"its newer address, often /mcp.",
+        )
     if isinstance(value, Mapping) and "url" in value:
-        return _remote(value["url"], dict(value.get("headers") or {}))
+        return _remote(_text(name, "url", value["url"]), _texts(name, "headers", value.get("headers") or {}))
     if isinstance(value, Mapping) and "command" in value:
-        return _process([value["command"], *value.get("args", [])], value.get("env"), value.get("cwd"))
+        given = value.get("args", [])
+        if not isinstance(given, list | tuple):
+            raise _field(name, "args", "a list of texts", given)
+        command = [_text(name, "command", value["command"]), *(_text(name, "args", one) for one in given)]
+        return _process(command, _texts(name, "env", value.get("env") or {}) or None, value.get("cwd"))
     if isinstance(value, str) and value.startswith(("http://", "https://")):
         return _remote(value, {})
     parts: Any = shlex.split(value, posix=os.name == "posix") if isinstance(value, str) else value
@@ -91,6 +107,26 @@ def _target(name: str, value: Any) -> Target:
         name,
         f"A server is an MCPServer, functions, a command, an address, or an entry of an mcp.json, but {name} is of type "
         f"{type(value).__name__}; give one of these.",
+    )
+
+
+def _text(name: str, field: str, value: Any) -> str:
+    """A text, or a number as one. Raises ServerError for anything else."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise _field(name, field, "texts and numbers", value)
+    return str(value)
+
+
+def _texts(name: str, field: str, values: Any) -> dict[str, str]:
+    if not isinstance(values, Mapping):
+        raise _field(name, field, "an object", values)
+    return {str(key): _text(name, f"{field}.{key}", value) for key, value in values.items()}
+
+
+def _field(name: str, field: str, wanted: str, came: Any) -> ServerError:
+    said = json.dumps(came, default=str)[:60]
+    return ServerError(
+        name, f"An entry of an mcp.json takes {wanted} in {field}, but server {name} has {said}; correct it."
     )
 
 
@@ -177,11 +213,19 @@ async def _over_stdio(given: StdioServerParameters, stderr: Stderr) -> AsyncIter
             yield streams
 
 
+def _is_here(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
 @contextlib.asynccontextmanager
 async def _over_http(remote: Remote, hooks: dict[str, list[Any]]) -> AsyncIterator[Any]:
     timeout = httpx2.Timeout(CONNECT, read=None)  # how long a call may take, the host decides
     async with (
-        httpx2.AsyncClient(headers=remote.headers, timeout=timeout, event_hooks=hooks) as client,
+        # No proxy reaches this machine's own addresses, whatever the environment says.
+        httpx2.AsyncClient(
+            headers=remote.headers, timeout=timeout, event_hooks=hooks, trust_env=not _is_here(remote.url)
+        ) as client,
         streamable_http_client(remote.url, http_client=client) as streams,
     ):
         yield streams

@@ -18,7 +18,8 @@ PICTURE = 4_000_000  # characters of base64: larger pictures are named, not show
 def host(host: Host) -> View:
     """The servers of a host, and how much each offers."""
     head = ["server", "over", "protocol", "tools", "resources", "prompts", "state"]
-    return table_of(head, host.summary())
+    odd = "; ".join(f"{name} is not offered ({why})" for name, why in host.odd.items())
+    return table_of(head, host.summary(), caption=odd)
 
 
 def content(content: Content) -> View:

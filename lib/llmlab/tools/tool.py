@@ -16,10 +16,11 @@ from pydantic_core import ArgsKwargs, to_jsonable_python
 
 from llmlab import trace
 from llmlab.errors import ToolError
-from llmlab.llm.chat import Message, ToolCall
+from llmlab.llm.reply import Message, ToolCall
 from llmlab.wait import awake
 
 TIMEOUT = 30.0  # seconds
+LIMIT = 20_000  # characters of a result that a model gets to read, as of an MCP server's
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Tool:
                 with awake():
                     async with clock:
                         value = await self._run(arguments)
-                result = ToolResult(True, value if isinstance(value, str) else _json(value), value)
+                result = ToolResult(True, _cut(value if isinstance(value, str) else _json(value)), value)
             except ToolError as error:
                 result = ToolResult(False, f"error: {error}")
             except Exception as error:  # a tool's own failure is for the model to read, not for the reader's cell
@@ -96,7 +97,10 @@ class Tool:
             value = _checked(self.name, self.function, arguments)
         else:
             value = await asyncio.to_thread(_checked, self.name, self.function, arguments)
-        return await value if inspect.isawaitable(value) else value
+        try:
+            return await value if inspect.isawaitable(value) else value
+        except (SystemExit, GeneratorExit) as end:
+            raise ToolError(f"{self.name} failed: {type(end).__name__}: {end}") from end
 
 
 def _checked(name: str, function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
@@ -104,6 +108,17 @@ def _checked(name: str, function: Callable[..., Any], arguments: dict[str, Any])
         return _adapter(function).validate_python(ArgsKwargs((), arguments))
     except ValidationError as error:
         raise ToolError(wrong_arguments(name, error)) from None
+    except _ENDING as end:  # of the tool's own: it would end the kernel, or be lost on its way out of the thread
+        raise ToolError(f"{name} failed: {type(end).__name__}: {end}") from end
+
+
+_ENDING = (SystemExit, KeyboardInterrupt, GeneratorExit, StopIteration)
+
+
+def _cut(text: str) -> str:
+    if len(text) <= LIMIT:
+        return text
+    return f"{text[:LIMIT]}\n[Cut here: the result has {len(text):,} characters, of which {LIMIT:,} fit. Ask for less.]"
 
 
 def wrong_arguments(name: str, error: ValidationError) -> str:
@@ -130,11 +145,11 @@ class _Untitled(GenerateJsonSchema):
 
 
 @overload
-def tool(function: Callable[..., Any], *, timeout: float = TIMEOUT) -> Tool: ...
+def tool(function: Tool | Callable[..., Any], *, timeout: float = TIMEOUT) -> Tool: ...
 @overload
 def tool(*, timeout: float = TIMEOUT) -> Callable[[Callable[..., Any]], Tool]: ...
 def tool(
-    function: Callable[..., Any] | None = None, *, timeout: float = TIMEOUT
+    function: Tool | Callable[..., Any] | None = None, *, timeout: float = TIMEOUT
 ) -> Tool | Callable[[Callable[..., Any]], Tool]:
     """Make a tool of a function with type hints; the first paragraph of its docstring is its description.
 
@@ -143,18 +158,27 @@ def tool(
     """
     if function is None:
         return partial(tool, timeout=timeout)
+    if isinstance(function, Tool):
+        return function
+    if not callable(function):
+        raise ToolError(f"A tool is made of a function, but got {function!r}; write one with def and a docstring")
+    inner: Any = function.func if isinstance(function, partial) else function
+    name = getattr(inner, "__name__", type(inner).__name__)
+    if not hasattr(inner, "__name__"):  # an object that can be called
+        inner = function = inner.__call__
     try:
         schema, why = _adapter(function).json_schema(schema_generator=_Untitled), "some have no name"
     except PydanticUserError as error:
         schema, why = {}, str(error).splitlines()[0]
     if schema.get("type") != "object":
-        why = f"{function.__name__} has others ({why})"
+        why = f"{name} has others ({why})"
         raise ToolError(f"A tool's parameters need names and types that JSON knows, but {why}")
     schema.pop("additionalProperties", None)
-    described = (inspect.getdoc(function) or "").split("\n\n")[0].replace("\n", " ")
+    described = (inspect.getdoc(inner) or "").split("\n\n")[0].replace("\n", " ")
     if not described:
-        raise ToolError(f"A tool needs a docstring that tells the model what it does, but {function.__name__} has none")
-    return Tool(function.__name__, described, schema, function, timeout, _returned(function))
+        raise ToolError(f"A tool needs a docstring that tells the model what it does, but {name} has none")
+    runs: Any = function
+    return Tool(name, described, schema, runs, timeout, _returned(inner))
 
 
 def _returned(function: Callable[..., Any]) -> dict[str, Any] | None:
