@@ -150,9 +150,7 @@ async def test_the_box_shows_and_counts_what_its_model_reads_without_running_it(
     assert "properties" not in prompt
     alone, read = await ch14.tokens(model, "When?"), await ch14.tokens(model, "When?", tools)
     assert alone < read < await ch14.tokens(model, json.dumps(offered))
-    assert not any("completion_tokens" in str(step.get("llmlab.response")) for step in model.trace), (
-        "nothing was written"
-    )
+    assert not any("completion_tokens" in str(step.response) for step in model.trace), "nothing was written"
 
 
 async def test_what_an_endpoint_makes_of_a_request_is_not_asked_and_its_tokens_are_those_of_a_reply(host: Host) -> None:

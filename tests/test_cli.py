@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from jupyterlab.labapp import LabApp
 
+import chapters
 import llmlab
 from llmlab import cli, doctor, measure, notebooks, settings
 from llmlab.llm import shared, weights
@@ -169,7 +170,9 @@ def test_a_measurement_is_run_kept_and_shown(
     row = {"variant": "direct", "right": True, "calls": 1, "tokens": 9, "seconds": 0.5}
     source = f"from llmlab.measure import Measured\n\n\nasync def full(model, told):\n    told({row})\n"
     (tmp_path / "ch98.py").write_text(f"{source}    return Measured([{row}], {{'model': 'm'}})\n", encoding="utf-8")
-    monkeypatch.setattr(measure, "EXPERIMENTS", tmp_path)
+    monkeypatch.setattr(chapters, "__path__", [str(tmp_path)])
+    for name in ("ch97", "ch98", "ch99"):
+        monkeypatch.delitem(sys.modules, f"chapters.{name}", raising=False)
     monkeypatch.setattr(measure, "MEASURED", tmp_path)
     monkeypatch.setattr(settings, "ROOT", tmp_path)
     assert cli.main(["measure", "98"]) == 0
@@ -188,7 +191,9 @@ def test_refresh_measures_every_chapter_that_can_be_and_records_all(
     (tmp_path / "ch97.py").write_text("tools = []\n", encoding="utf-8")
     (tmp_path / "ch98.py").write_text(source, encoding="utf-8")
     (tmp_path / "ch99.py").write_text(source, encoding="utf-8")
-    monkeypatch.setattr(measure, "EXPERIMENTS", tmp_path)
+    monkeypatch.setattr(chapters, "__path__", [str(tmp_path)])
+    for name in ("ch97", "ch98", "ch99"):
+        monkeypatch.delitem(sys.modules, f"chapters.{name}", raising=False)
     monkeypatch.setattr(measure, "MEASURED", tmp_path)
     monkeypatch.setattr(settings, "ROOT", tmp_path)
     recorded: list[list[str]] = []

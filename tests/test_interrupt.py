@@ -34,8 +34,8 @@ class Kernel:
         """Wait for it, and load the model."""
         self.client.start_channels()
         self.client.wait_for_ready(timeout=SECONDS)
-        self.run("from llmlab import connect, embedded, settings; model = await connect()")
-        self.root = self.run("box = embedded.start(settings.load()); print(box.base_url)").removesuffix("/v1")
+        self.run("from llmlab import connect, settings; from llmlab.llm import local; model = await connect()")
+        self.root = self.run("box = local.start(settings.load()); print(box.base_url)").removesuffix("/v1")
         self.headers = {"authorization": f"Bearer {self.run('print(box.api_key)')}"}
 
     def run(self, code: str) -> str:
@@ -104,7 +104,7 @@ def test_an_interrupt_stops_the_generation_and_leaves_the_lab_usable(kernel: Ker
 
     assert kernel.run("print(model.trace.steps[-1].status)") == "interrupted"
     if stream:
-        assert kernel.run("print(model.trace.steps[-1].get('llmlab.response')['choices'][0]['message']['content'])")
+        assert kernel.run("print(model.trace.steps[-1].response['choices'][0]['message']['content'])")
     assert kernel.run("print((await model.chat('Hi', max_tokens=3)).output_tokens)") == "3"
     assert kernel.run("print([step.status for step in model.trace][-2:])") == "['interrupted', 'ok']"
 

@@ -1,5 +1,6 @@
 """Heads, predictions, terms, progress, and exercises: every stub fails its check, and every solution passes."""
 
+import asyncio
 import json
 import os
 import sqlite3
@@ -262,7 +263,7 @@ def code_cells(chapter: lesson.Chapter) -> list[str]:
 
 def defined(code: str) -> Any:
     """What the reader hands to the check: the last function or class that the code defines."""
-    names: dict[str, Any] = {"sqlite3": sqlite3}
+    names: dict[str, Any] = {"asyncio": asyncio, "sqlite3": sqlite3}
     for module in (llmlab, agents, chat_app, shop, tools):
         names |= {n: getattr(module, n) for n in getattr(module, "__all__", dir(module)) if n[0] != "_"}
     before = set(names)

@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from llmlab import connect, settings
+from llmlab import connect, redaction, settings
 from llmlab import trace as tracing
 from llmlab.errors import RecordingError, RecordingMiss
 from llmlab.llm import recording
@@ -315,7 +315,7 @@ async def test_neither_keys_nor_headers_nor_the_home_folder_reach_the_file(
     server: Server, file: File, live: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tracing, "_secrets", set())
-    tracing.hide(KEY)
+    redaction.hide(KEY)
     home = str(Path.home())
     headers = {"Authorization": f"Bearer {KEY}", "X-Api-Key": KEY, "Cookie": "session=abc"}
     body = ask(f"my key is {KEY}, in {home}/.env")

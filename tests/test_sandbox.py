@@ -8,10 +8,10 @@ import psutil
 import pytest
 
 from llmlab import BudgetExceeded, ToolError, Trace
+from llmlab.budget import Budget
 from llmlab.tools import tool
 from llmlab.tools.sandbox import run_program, value_of
 from llmlab.tools.tool import ToolResult
-from llmlab.trace import Budget
 
 pytestmark = pytest.mark.anyio
 
@@ -39,7 +39,7 @@ async def test_results_pass_from_tool_to_tool_and_each_call_is_a_step() -> None:
     with Trace() as trace:
         printed = await run_program("print(city(order(1120)['customer']))", [order, city])
     assert printed == "Sligo\n"
-    assert [(step.name, step.get("gen_ai.tool.call.arguments")) for step in trace.of("tool")] == [
+    assert [(step.name, step.arguments) for step in trace.of("tool")] == [
         ("order", {"number": 1120}),
         ("city", {"customer": "Ann Kelly"}),
     ]

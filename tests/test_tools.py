@@ -17,8 +17,8 @@ from jupyter_client.kernelspec import KernelSpecManager
 from pydantic import BaseModel, Field
 
 from llmlab import BudgetExceeded, ToolCall, ToolError, Trace
+from llmlab.budget import Budget
 from llmlab.tools import call_all, tool
-from llmlab.trace import Budget
 
 pytestmark = pytest.mark.anyio
 
@@ -329,7 +329,7 @@ async def test_a_call_of_an_unknown_tool_is_a_step_with_an_error(arguments: str)
         await call_all(calls(("fly", arguments)), [tool(add)])
     [step] = trace.of("tool")
     assert (step.name, step.status, step.error) == ("fly", "error", "error: there is no tool fly; there are add")
-    assert (step.get("gen_ai.tool.call.id"), step.get("gen_ai.tool.call.arguments")) == ("call_0", arguments)
+    assert (step.get("gen_ai.tool.call.id"), step.arguments) == ("call_0", arguments)
 
 
 async def test_no_calls_give_no_messages() -> None:

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from llmlab import redaction
 from llmlab import trace as tracing
+from llmlab.budget import Budget, Totals
 from llmlab.errors import BudgetExceeded, LabError
-from llmlab.trace import Budget, Step, Totals, Trace
+from llmlab.trace import Step, Trace
 from sentence import is_one_sentence
 
 pytestmark = pytest.mark.anyio
@@ -23,7 +25,7 @@ KEY = "a-very-secret-key-0123456789"
 @pytest.fixture
 def secret(monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(tracing, "_secrets", set())
-    return tracing.hide(KEY)
+    return redaction.hide(KEY)
 
 
 def shape(trace: Trace) -> list[tuple[int, int | None, str]]:
@@ -368,15 +370,15 @@ def test_a_key_that_is_hidden_late_is_not_saved_either(monkeypatch: pytest.Monke
     monkeypatch.setattr(tracing, "_secrets", set())
     trace = Trace()
     trace.event("said", what=KEY)
-    tracing.hide(KEY)
+    redaction.hide(KEY)
     assert KEY not in trace.save(tmp_path / "run.jsonl").read_text(encoding="utf-8")
 
 
 def test_a_key_with_signs_of_json_in_it_is_hidden_and_breaks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tracing, "_secrets", set())
-    tracing.hide('a"b\\c"d"e')
-    tracing.hide("00000000")
-    assert tracing.plain({"key": 'my a"b\\c"d"e!', "many": 100000000}) == {"key": "my [key]!", "many": 100000000}
+    redaction.hide('a"b\\c"d"e')
+    redaction.hide("00000000")
+    assert redaction.plain({"key": 'my a"b\\c"d"e!', "many": 100000000}) == {"key": "my [key]!", "many": 100000000}
 
 
 @pytest.mark.parametrize("secret", ["plain-plain", 'with "quotes"', "back\\slashes", "two\nlines", "ünïcödé-ü"])
@@ -386,32 +388,32 @@ def test_parsed_finds_a_key_however_json_writes_it(
 ) -> None:
     monkeypatch.setattr(tracing, "_secrets", {secret})
     written = json.dumps({secret: [f"<{secret}>\n", {"deep": secret}]}, ensure_ascii=ascii_only)
-    assert tracing.parsed(written) == {"[key]": ["<[key]>\n", {"deep": "[key]"}]}
+    assert redaction.parsed(written) == {"[key]": ["<[key]>\n", {"deep": "[key]"}]}
 
 
 def test_parsed_finds_a_key_and_the_home_folder_behind_odd_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tracing, "_secrets", {"open/sesame"})
     for odd in (r'"open\/sesame"', r'"\u006fpen/sesame"', r'"open\u002Fsesame"'):
-        assert tracing.parsed(odd) == "[key]"
+        assert redaction.parsed(odd) == "[key]"
     home = str(Path.home())
-    assert tracing.parsed(json.dumps(f"{home}/a\n{home}\n{home}body")) == f"~/a\n~\n{home}body"
+    assert redaction.parsed(json.dumps(f"{home}/a\n{home}\n{home}body")) == f"~/a\n~\n{home}body"
 
 
 def test_parsed_looks_into_no_string_where_there_is_nothing_to_hide(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tracing, "_secrets", {"open-sesame"})
     monkeypatch.setattr(tracing, "plain", lambda _: pytest.fail("looked"))
     said = {"text": 'two lines:\n"quoted", C:\\dir, öäü'}
-    assert tracing.parsed(json.dumps(said, ensure_ascii=False)) == said
+    assert redaction.parsed(json.dumps(said, ensure_ascii=False)) == said
 
 
 def test_placeholders_for_a_key_do_not_blank_out_ordinary_words(secret: str) -> None:
-    tracing.hide("none")
-    assert tracing.redact(f"none of {secret}") == "none of [key]"
+    redaction.hide("none")
+    assert redaction.redact(f"none of {secret}") == "none of [key]"
 
 
 def test_a_folder_that_only_begins_like_the_home_folder_keeps_its_name() -> None:
     home = str(Path.home())
-    assert tracing.redact(f"{home}, {home}/a, {home}body/b") == f"~, ~/a, {home}body/b"
+    assert redaction.redact(f"{home}, {home}/a, {home}body/b") == f"~, ~/a, {home}body/b"
 
 
 def test_plain_makes_json_of_anything() -> None:
@@ -419,7 +421,7 @@ def test_plain_makes_json_of_anything() -> None:
         def __str__(self) -> str:
             return "odd"
 
-    made = tracing.plain({1: (True, 2.5, None), ("a", 1): Odd(), "set": {3}})
+    made = redaction.plain({1: (True, 2.5, None), ("a", 1): Odd(), "set": {3}})
     assert made == {"1": [True, 2.5, None], "('a', 1)": "odd", "set": "{3}"}
     assert json.loads(json.dumps(made)) == made
 

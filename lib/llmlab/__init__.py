@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 # Imported when they are asked for (PEP 562): an MCP server of the lab needs no client of a model, which takes a second.
 _HOMES = {
-    "Budget": "trace",
+    "Budget": "budget",
     "BudgetExceeded": "errors",
     "connect": "llm.connection",
     "Host": "mcp.host",
@@ -41,7 +41,7 @@ _HOMES = {
     "Step": "trace",
     "ToolCall": "llm.reply",
     "ToolError": "errors",
-    "Totals": "trace",
+    "Totals": "budget",
     "Trace": "trace",
 }
 __all__ = [

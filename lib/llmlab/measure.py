@@ -207,7 +207,9 @@ def pieces(chapter: str) -> ModuleType:
     """The chapter's module, `chapters.chNN`: tasks, agents, and the function `full`. Raises LabError if there is none."""
     there = [found.name.removeprefix("ch") for found in pkgutil.iter_modules(import_module("chapters").__path__)]
     if chapter not in there:
-        raise LabError(f"Chapters with an experiment are {', '.join(chapters())}, but {chapter!r} came; choose one.")
+        raise LabError(
+            f"Chapters with an experiment are {', '.join(chapters())}, but {chapter!r} was asked for; choose one."
+        )
     return import_module(f"chapters.ch{chapter}")
 
 

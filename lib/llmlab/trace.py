@@ -11,21 +11,20 @@ import contextvars
 import hashlib
 import json
 import os
-import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from llmlab.errors import BudgetExceeded, LabError
+from llmlab.budget import Budget, Totals
+from llmlab.errors import LabError
+from llmlab.redaction import plain, redact
 
 Kind = Literal["model", "tool", "protocol", "span", "event"]
 Status = Literal["running", "ok", "error", "interrupted"]
 
-_secrets: set[str] = set()
 _saving: set[Path] = set()
 _open: contextvars.ContextVar[tuple[tuple[Trace, int], ...]] = contextvars.ContextVar("llmlab_open", default=())
 _entered: contextvars.ContextVar[tuple[Trace, ...]] = contextvars.ContextVar("llmlab_entered", default=())
@@ -33,58 +32,8 @@ _limits: contextvars.ContextVar[tuple[_Scope, ...]] = contextvars.ContextVar("ll
 _numbering = threading.Lock()  # a tool that is no coroutine runs in a thread, and may add steps from there
 
 
-def hide(secret: str) -> str:
-    """Never let this text (a key) into a trace, recording or error; returns it."""
-    if len(secret) >= 8:  # shorter ones ("none", "ollama") are placeholders, and would blank out ordinary words
-        _secrets.add(secret)
-    return secret
-
-
-def redact(text: str) -> str:
-    """The text without hidden keys and without the path of the reader's home folder."""
-    for secret in _secrets:
-        text = text.replace(secret, "[key]")
-    home = _home() if _home_path() in text else None
-    return home.sub("~", text) if home else text
-
-
-@lru_cache
-def _home() -> re.Pattern[str] | None:
-    return re.compile(re.escape(_home_path()) + r"(?![\w.-])") if len(_home_path()) > 3 else None
-
-
-def plain(value: Any) -> Any:
-    """Any value as JSON data, redacted; what JSON does not know becomes its text."""
-    if isinstance(value, str):
-        return redact(value)
-    if value is None or isinstance(value, int | float):
-        return value
-    if isinstance(value, Mapping):
-        return {redact(str(name)): plain(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(inner) for inner in value]
-    return redact(str(value))
-
-
-def parsed(text: str) -> Any:
-    """JSON text as `plain` data. One look at the text tells whether there is anything to hide in it.
-
-    With the short escapes each letter has one spelling, so what is hidden would stand in the text, escaped alike. With
-    \\u and \\/ a letter may be written otherwise: then each string is looked at.
-    """
-    data, odd = json.loads(text), "\\u" in text or "\\/" in text
-    return plain(data) if odd or _escaped(_home_path()) in text or any(_escaped(s) in text for s in _secrets) else data
-
-
-@lru_cache(maxsize=1000)
-def _escaped(text: str) -> str:
-    """As it stands inside a JSON string."""
-    return json.dumps(text, ensure_ascii=False)[1:-1]
-
-
-@lru_cache
-def _home_path() -> str:
-    return str(Path.home())
+def _held(name: str, about: str) -> property:
+    return property(lambda step: step.attributes.get(name), doc=about)
 
 
 @dataclass
@@ -106,65 +55,23 @@ class Step:
         """How long it took; 0 for an event or a step that still runs."""
         return (self.end or self.start) - self.start
 
+    # What steps of each kind hold, so that nobody has to know the names of the attributes.
+    request = _held("llmlab.request", "The request of a model step, as it was sent.")
+    response = _held("llmlab.response", "What the server sent back, as JSON.")
+    arguments = _held("gen_ai.tool.call.arguments", "The arguments of a tool step.")
+    result = _held("gen_ai.tool.call.result", "A tool's result, as the model reads it.")
+    server = _held("llmlab.server", "The MCP server of a protocol step.")
+    message = _held("llmlab.message", "A protocol step's message (JSON-RPC).")
+    direction = _held("llmlab.direction", "sent or received.")
+    frame = _held("llmlab.frame", "request, result, error, notification, http …")
+    size = _held("llmlab.size", "Characters of the message.")
+    headers = _held("llmlab.headers", "HTTP headers, without what lets somebody in.")
+    key = _held("llmlab.key", "By which a saved run finds a finished call again.")
+    resumed = _held("llmlab.resumed", "Whether the call was made in an earlier attempt.")
+
     def get(self, name: str, default: Any = None) -> Any:
         """An attribute by its full name."""
         return self.attributes.get(name, default)
-
-
-@dataclass
-class Totals:
-    """The sum over a trace. `cost` is None when no price is configured."""
-
-    steps: int = 0
-    model_calls: int = 0
-    tool_calls: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cached_tokens: int = 0
-    seconds: float = 0.0
-    cost: float | None = None
-
-    @property
-    def tokens(self) -> int:
-        """Input and output tokens together."""
-        return self.input_tokens + self.output_tokens
-
-
-@dataclass
-class Budget:
-    """Limits of a run: model and tool steps, tokens in and out, seconds of wall time, money, and how many spans may
-    stand inside each other. None is no limit. They are asked before each call: what is in flight may overshoot."""
-
-    steps: int | None = 50
-    tokens: int | None = 100_000
-    seconds: float | None = 300.0
-    money: float | None = None
-    depth: int | None = 12
-
-    def check(self, spent: Totals) -> None:
-        """Raises BudgetExceeded if one more model or tool step would go over a limit."""
-        used = {
-            "steps": (self.steps, spent.model_calls + spent.tool_calls, "{:,} model and tool steps"),
-            "tokens": (self.tokens, spent.tokens, "{:,} tokens"),
-            "seconds": (self.seconds, spent.seconds, "{:.1f} seconds"),
-            "money": (self.money, spent.cost or 0.0, "{:.6f} in money"),
-        }
-        for limit, (allowed, so_far, words) in used.items():
-            if allowed is not None and so_far >= allowed:
-                raise BudgetExceeded(
-                    limit,
-                    f"The budget allows {words.format(allowed)} and {words.format(so_far)} are used, so the run stops "
-                    f"here with its trace kept; raise it with Budget({limit}=…) if the task needs more.",
-                )
-
-    def check_depth(self, spans: int) -> None:
-        """Raises BudgetExceeded if one more span inside the open ones would be too deep."""
-        if self.depth is not None and spans >= self.depth:
-            raise BudgetExceeded(
-                "depth",
-                f"The budget allows {self.depth} spans inside each other and all are open, so the run stops here with "
-                f"its trace kept; raise it with Budget(depth=…) if the task needs more.",
-            )
 
 
 @dataclass

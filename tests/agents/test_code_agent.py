@@ -8,8 +8,8 @@ from agents.scripted import Script
 from llmlab import ToolError
 from llmlab.agents import CodeAgent
 from llmlab.agents.code_agent import code_of, signature
+from llmlab.budget import Budget
 from llmlab.tools import tool
-from llmlab.trace import Budget
 
 pytestmark = pytest.mark.anyio
 

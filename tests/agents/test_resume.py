@@ -56,7 +56,7 @@ async def test_a_run_that_broke_off_after_any_call_goes_on_and_pays_only_the_res
         assert (run.stopped, run.answer, str(run.notes)) == ("done", expected.answer, str(expected.notes))
         assert len(script.asked) == len(answers) - n
         assert run.spent.tokens == expected.spent.tokens, "what was paid before counts for the budget"
-        assert [bool(step.get("llmlab.resumed")) for step in run.trace.of("model")].count(True) == n
+        assert [bool(step.resumed) for step in run.trace.of("model")].count(True) == n
 
 
 @every_agent
@@ -199,7 +199,7 @@ async def test_a_finished_tool_call_is_not_made_again(tmp_path: Path) -> None:
     await break_off(ToolLoop(script.model, [send]), path, 2, "tool")
     run = await ToolLoop(Script("Both are sent.").model, [send]).run(TASK, save=path)
     assert (run.answer, sorted(sent)) == ("Both are sent.", ["Ann", "Bob"])
-    assert [step.get("gen_ai.tool.call.result") for step in run.trace.of("tool")] == ["Sent to Ann.", "Sent to Bob."]
+    assert [step.result for step in run.trace.of("tool")] == ["Sent to Ann.", "Sent to Bob."]
 
 
 async def test_an_agent_inside_another_goes_on_too(tmp_path: Path) -> None:

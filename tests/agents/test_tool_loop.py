@@ -86,7 +86,7 @@ async def test_a_run_that_is_stopped_before_anything_was_said_keeps_what_was_fou
 
 async def test_a_model_that_ends_without_a_word_has_not_answered() -> None:
     run = await ToolLoop(Script(acts(("look", {"city": "Oslo"})), reply("")).model, [look]).run("Weather?")
-    assert (run.stopped, run.answer) == ("done", None)
+    assert (run.stopped, run.answer, "answered with nothing" in run.why) == ("error", None, True)
 
 
 async def test_an_empty_reply_keeps_what_was_said_before() -> None:

@@ -74,7 +74,7 @@ async def main() -> None:
         good[question["calls"]] += well
         of[question["calls"]] += 1
         took += seconds
-        made = [step.get("gen_ai.tool.call.arguments") for step in run.trace.of("tool")]
+        made = [step.arguments for step in run.trace.of("tool")]
         print(
             "right" if well else "WRONG", question["id"], question["ask"][:80], "->", str(run)[:120].replace("\n", " ")
         )

@@ -10,7 +10,7 @@ async def _two_questions(work: Any, model: Any) -> list[Check]:
     trace = Trace("exercise 00.1")
     await work(model, trace)
     calls = trace.of("model")
-    asked = {str(step.get("llmlab.request")["messages"]) for step in calls}
+    asked = {str(step.request["messages"]) for step in calls}
     return [
         (len(calls) == 2, f"your trace has to hold two model calls, and holds {len(calls)}"),
         (len(asked) == 2, f"they have to ask two different things, and ask {len(asked)}"),

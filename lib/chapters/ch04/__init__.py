@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from llmlab.agents import Agent, Run, SingleStep, ToolLoop
+from llmlab.budget import Budget
 from llmlab.errors import ToolError
 from llmlab.llm.chat import Model
 from llmlab.measure import Measured, Row, Task, compare
 from llmlab.tools import Tool, tool
-from llmlab.trace import Budget
 from shop import Shop, lay_out, query
 
 COLUMNS = ("kind", "variant")  # by which `llmlab measure` tells the rows apart

@@ -63,7 +63,7 @@ async def _remembering(work: Any, model: Any) -> list[Check]:
     asked = ["My order is 1143.", "What is my order?"]
     runs = [await agent.run(task) for task in asked]
     other = await fresh.run(asked[1])
-    sent = [run.trace.of("model")[0].get("llmlab.request")["messages"] for run in [*runs, other]]
+    sent = [run.trace.of("model")[0].request["messages"] for run in [*runs, other]]
     systems = [" ".join(m["content"] for m in messages if m["role"] == "system") for messages in sent]
     return [
         (isinstance(agent, ToolLoop), "it has to be a variant of ToolLoop"),

@@ -30,8 +30,8 @@ async def _headline(work: Any, model: Any) -> list[Check]:
         return [(False, f"your function has to return a SingleStep, and returned {type(agent).__name__}")]
     run = await agent.run(TEXT)
     calls = run.trace.of("model")
-    sent = " ".join(m["content"] for m in calls[0].get("llmlab.request")["messages"])
-    wrote = calls[0].get("llmlab.response")["choices"][0]["message"]["content"]
+    sent = " ".join(m["content"] for m in calls[0].request["messages"])
+    wrote = calls[0].response["choices"][0]["message"]["content"]
     return [
         (len(calls) == 1, f"it makes one call, and yours made {len(calls)}"),
         (TEXT in sent, "the text has to go out whole"),
@@ -51,7 +51,7 @@ async def _gated(work: Any, model: Any) -> list[Check]:
 
         run = await work(model, gate).run("What is a kettle?")
         calls, events = run.trace.of("model"), [step.name for step in run.trace.of("event")]
-        wrote = "" if not calls else calls[0].get("llmlab.response")["choices"][0]["message"]["content"]
+        wrote = "" if not calls else calls[0].response["choices"][0]["message"]["content"]
         case, result = ("passes", "what the model wrote") if passes else ("refuses", "None")
         wanted = [] if passes else ["refused"]
         points += [

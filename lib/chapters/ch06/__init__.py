@@ -104,7 +104,7 @@ async def both_ways(model: Model, tasks: Iterable[Task], told: Callable[[Row], N
     with Trace("both ways") as trace:
         measured = await compare(model, agents(model), tasks, told)
     for row, call in zip(measured.rows, trace.of("model"), strict=True):
-        choices = (call.get("llmlab.response") or {}).get("choices") or [{"message": {}}]
+        choices = (call.response or {}).get("choices") or [{"message": {}}]
         made = calculations(choices[0]["message"].get("content") or "")
         row |= {"calculations": len(made), "slips": made.count(False)}
     return measured

@@ -28,7 +28,7 @@ async def _sparing(work: Any, model: Any) -> list[Check]:
         with Trace("exercise 06.2") as trace:
             await work(model, problem)
         calls = trace.of("model")
-        sent = str(calls[0].get("llmlab.request")["messages"]) if calls else ""
+        sent = str(calls[0].request["messages"]) if calls else ""
         wanted = "has to" if thinks else "may not"
         points += [
             (len(calls) == 1, f"a problem with {numbers} numbers takes one call (it took {len(calls)})"),
@@ -44,7 +44,7 @@ async def _sparing(work: Any, model: Any) -> list[Check]:
 async def _early(work: Any, model: Any) -> list[Check]:
     run = await work(model).run(SHORT)
     calls = run.trace.of("model")
-    answers = [answer_of(c.get("llmlab.response")["choices"][0]["message"]["content"]) for c in calls]
+    answers = [answer_of(c.response["choices"][0]["message"]["content"]) for c in calls]
     twice = [i for i, answer in enumerate(answers, 1) if answers[:i].count(answer) == 2]
     needed = twice[0] if twice else 5
     apart = all(a.end is not None and a.end <= b.start for a, b in pairwise(calls))

@@ -73,8 +73,8 @@ async def _in_portions(work: Any, model: Any) -> list[Check]:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         runs = await work(PlanAndAct(_scripted(), [water]), TASK, Path(folder) / "rooms.jsonl")
     calls = [step for run in runs for step in run.trace.of("model")]
-    paid = [step for step in calls if not step.get("llmlab.resumed")]
-    needed = len({step.get("llmlab.key") for step in calls})
+    paid = [step for step in calls if not step.resumed]
+    needed = len({step.key for step in calls})
     return [
         (len(runs) > 1 and runs[0].stopped == "steps", "the first run has to be stopped by its budget of four steps"),
         (runs[-1].ok, f"the last run has to be done, and it is {runs[-1].stopped}"),

@@ -18,9 +18,9 @@ async def _calls(work: Any, model: Any) -> list[Check]:
 async def _flat(work: Any, model: Any) -> list[Check]:
     run = await work(model, small=2).run(", ".join(PAIRS))
     calls = run.trace.of("model")
-    asked = [c.get("llmlab.request") for c in calls]
+    asked = [c.request for c in calls]
     texts = [str(body["messages"][-1]["content"]) for body in asked]
-    said = [str(c.get("llmlab.response")["choices"][0]["message"]["content"]).strip() for c in calls]
+    said = [str(c.response["choices"][0]["message"]["content"]).strip() for c in calls]
     split = any("response_format" in body for body in asked)
     return [
         (run.ok, f"the run has to come to its end by itself {run.why}".strip()),

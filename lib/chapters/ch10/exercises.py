@@ -8,8 +8,8 @@ from typing import Any
 
 from llmlab import Trace
 from llmlab.agents import Agent, Member, Run, Team
+from llmlab.budget import Budget
 from llmlab.lesson import Check, Exercise
-from llmlab.trace import Budget
 
 
 class _Says(Agent):

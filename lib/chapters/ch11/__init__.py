@@ -27,11 +27,11 @@ from llmlab.agents import (
 )
 from llmlab.agents.chain_of_thought import answer_of
 from llmlab.agents.recursive import items_of
+from llmlab.budget import Budget
 from llmlab.errors import LabError
 from llmlab.llm.chat import Model
 from llmlab.measure import Measured, Row, Task, compare
 from llmlab.tools import Tool
-from llmlab.trace import Budget
 from shop import Shop
 from shop import world as shops
 

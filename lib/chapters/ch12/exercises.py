@@ -16,7 +16,7 @@ POSTS = 60  # more than one page can hold
 def _calls(trace: Trace) -> list[dict[str, Any]]:
     """The parameters of each call of a tool, as they went over the wire."""
     sent = [step for step in trace.of("protocol") if step.name == "tools/call"]
-    return [step.get("llmlab.message")["params"] for step in sent]
+    return [step.message["params"] for step in sent]
 
 
 async def _mentions(work: Any, model: Any) -> list[Check]:
@@ -80,7 +80,7 @@ async def _documents(work: Any, model: Any) -> list[Check]:
             with Trace("exercise 12.3") as trace:
                 for word in ("tea", "COFFEE", "sláinte", "moon dust"):
                     await host.call("documents", tool.offer.name, {"word": word})
-    replies = [step.get("llmlab.message")["result"] for step in trace.of("protocol") if step.name.endswith("result")]
+    replies = [step.message["result"] for step in trace.of("protocol") if step.name.endswith("result")]
     given = [reply.get("structuredContent", {}).get("result") for reply in replies]
     wanted = [["cups.md", "tea.md"], ["beans.md"], ["tea.md"], []]
     return [

@@ -209,7 +209,7 @@ async def _answered(work: Any, model: Any) -> list[Check]:
         last = tap.trace.steps[-1].name if tap.trace.steps else "nothing"
         return [*points, (False, f"the client gave up after {last}: {why}")]
     texts = [" ".join(getattr(block, "text", "") for block in result.content) for result in said]
-    sent = [step.name for step in tap.trace if step.get("llmlab.direction") == "sent"]
+    sent = [step.name for step in tap.trace if step.direction == "sent"]
     points += [
         ("initialize" not in sent, "a client of the modern era needs no handshake with it"),
         (bool(tool.description), "the tool has a description, which a model will read"),

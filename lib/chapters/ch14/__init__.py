@@ -23,6 +23,7 @@ from openpyxl import load_workbook
 from chapters import ch05 as SINGLE
 from chapters.ch04 import prompt_of as prompt_of  # for the notebook
 from llmlab.agents import Agent, Run, ToolLoop
+from llmlab.budget import Budget
 from llmlab.errors import LabError
 from llmlab.llm.chat import Model
 from llmlab.mcp.content import Content
@@ -30,7 +31,7 @@ from llmlab.mcp.host import Host, ServerTool
 from llmlab.measure import Measured, Row, Task, compare
 from llmlab.show.frames import label
 from llmlab.show.traces import Mermaid, _answered, _clean
-from llmlab.trace import Budget, Trace
+from llmlab.trace import Trace
 from shop import Shop, calendar, messages, orders, repository, sheet
 from shop import world as shops
 
@@ -412,7 +413,7 @@ class Between(Agent):
 
 def _taken(part: Run, step: Step) -> Any:
     """What the next step needs, from the data that the tool gave and not from the model's words."""
-    results = [call.get("gen_ai.tool.call.result") for call in part.calls().of("tool") if call.name == step.tool]
+    results = [call.result for call in part.calls().of("tool") if call.name == step.tool]
     try:
         return step.take(json.loads(results[-1]))
     except (LookupError, TypeError, ValueError):
@@ -464,16 +465,16 @@ async def tokens(model: Model, text: str, tools: Sequence[Any] = ()) -> int:
 
 def story(opening: Trace, done: Trace) -> Mermaid:
     """One question from end to end: what was discovered when the host opened, then each model call and each frame."""
-    called = {step.get("llmlab.server") for step in done.of("protocol")}
-    found = [s for s in opening.of("protocol") if s.get("llmlab.server") in called and s.name.startswith("tools/list")]
+    called = {step.server for step in done.of("protocol")}
+    found = [s for s in opening.of("protocol") if s.server in called and s.name.startswith("tools/list")]
     lines = []
     for step in [*found, *done]:
         if step.kind == "protocol":
-            server, text = step.get("llmlab.server"), _clean(label(step))
-            sent = step.get("llmlab.direction") == "sent"
+            server, text = step.server, _clean(label(step))
+            sent = step.direction == "sent"
             lines.append(f"  host->>{server}: {text}" if sent else f"  {server}-->>host: {text}")
         if step.kind == "model":
-            request = step.get("llmlab.request")
+            request = step.request
             last, offered = request["messages"][-1], len(request.get("tools", []))
             asked = _clean(f"{offered} tools, {last['role']}: {last['content']}")
             lines += [f"  host->>model: {asked}", f"  model-->>host: {_clean(_answered(step))}"]

@@ -32,8 +32,8 @@ async def _opened(**more: Any) -> Any:
 
 def _sent(trace: Trace) -> list[tuple[str, dict[str, Any]]]:
     """The calls that left the host: the server, and the call's name and arguments."""
-    calls = [s for s in trace.of("protocol") if s.name == "tools/call" and s.get("llmlab.direction") == "sent"]
-    return [(str(s.get("llmlab.server")), s.get("llmlab.message")["params"]) for s in calls]
+    calls = [s for s in trace.of("protocol") if s.name == "tools/call" and s.direction == "sent"]
+    return [(str(s.server), s.message["params"]) for s in calls]
 
 
 async def _approval(work: Any, model: Any) -> list[Check]:

@@ -25,7 +25,7 @@ async def _tried(host: Host, server: str, tool: str, arguments: dict[str, Any]) 
 
 def _calls(host: Host) -> list[dict[str, Any]]:
     """The calls that really went out."""
-    return [step.get("llmlab.message")["params"] for step in host.trace.of("protocol") if step.name == "tools/call"]
+    return [step.message["params"] for step in host.trace.of("protocol") if step.name == "tools/call"]
 
 
 async def _give_back(work: Any, model: Any) -> list[Check]:
@@ -131,7 +131,7 @@ async def _own(work: Any, model: Any) -> list[Check]:
         (
             bool(needed)
             and not any(ok for ok, _ in empty)
-            and all(step.get("llmlab.message")["result"].get("isError") for step in replies),
+            and all(step.message["result"].get("isError") for step in replies),
             "a call without its arguments gets a result with isError",
         ),
     ]

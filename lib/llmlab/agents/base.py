@@ -9,13 +9,14 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from llmlab import trace
+from llmlab import redaction, trace
 from llmlab.agents.run import Run
+from llmlab.budget import Budget
 from llmlab.errors import BudgetExceeded, LabError
 from llmlab.llm import failures
 from llmlab.llm.chat import Model
 from llmlab.tools import Tool, tool
-from llmlab.trace import Budget, Trace
+from llmlab.trace import Trace
 from llmlab.wait import awake
 
 T = TypeVar("T")
@@ -74,7 +75,7 @@ class Agent:
             run.stopped = "done"
             last = next((s for s in reversed(run.calls().of("model"))), None)
             if last is not None and (run.answer is None or not str(run.answer).strip()):
-                choice = (last.get("llmlab.response") or {"choices": [{"message": {}}]})["choices"][0]
+                choice = (last.response or {"choices": [{"message": {}}]})["choices"][0]
                 run.stopped, run.why = "error", failures.empty(choice.get("finish_reason"), choice["message"])
             elif last is not None and last.get("gen_ai.response.finish_reasons") == ["length"]:
                 run.why = f"{run.why} Its last reply was cut off at max_tokens.".strip()
@@ -92,7 +93,7 @@ class Agent:
             stopped._render_traceback_ = lambda: [said]  # type: ignore[union-attr]  # IPython shows it, not the stack
             raise
         except Exception as bug:  # in the agent's own code: the reader has to see its place
-            run.stopped, run.why = "error", trace.redact(f"{type(bug).__name__}: {bug}")
+            run.stopped, run.why = "error", redaction.redact(f"{type(bug).__name__}: {bug}")
             raise
         finally:
             saving.close()

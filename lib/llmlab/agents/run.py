@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from llmlab.trace import Totals, Trace
+from llmlab.budget import Totals
+from llmlab.trace import Trace
 
 
 @dataclass

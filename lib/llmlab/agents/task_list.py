@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from llmlab.agents.base import Agent, Repetition
 from llmlab.agents.run import Run
-from llmlab.trace import Budget
+from llmlab.budget import Budget
 
 
 class Tasks(BaseModel, extra="forbid"):

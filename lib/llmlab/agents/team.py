@@ -11,8 +11,8 @@ from typing import Literal
 from llmlab.agents.base import Agent
 from llmlab.agents.member import PERSON, ROOM, Letter, Member
 from llmlab.agents.run import Run
+from llmlab.budget import Budget
 from llmlab.errors import LabError
-from llmlab.trace import Budget
 
 
 class Team(Agent):

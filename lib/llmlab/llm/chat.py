@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import random
 import re
 import time
@@ -15,9 +13,9 @@ import httpx2
 import openai
 from pydantic import BaseModel
 
-from llmlab import settings, trace, wait
+from llmlab import redaction, settings, trace, wait
 from llmlab.errors import MissingCapability, ModelError, SettingsError
-from llmlab.llm import failures, recording
+from llmlab.llm import capabilities, failures, recording
 from llmlab.llm.reply import (
     Answer,
     Assembled,
@@ -58,7 +56,7 @@ class Model:
         self.provenance = {k: v for k, v in (provenance or {}).items() if v is not None}
         self.trace = trace.Trace("session")
         self.quiet = quiet  # no streaming into the cell: a replay or a recording has to give the same outputs
-        self._can: dict[str, bool] = {} if capabilities is None else {c: True for c in capabilities}
+        self.abilities: dict[str, bool] = {} if capabilities is None else {c: True for c in capabilities}
         self._declared = capabilities is not None
         self._refused: set[str] = set()  # request fields that this server does not take
 
@@ -140,7 +138,7 @@ class Model:
     @property
     def known_capabilities(self) -> dict[str, bool]:
         """What is declared or was found out so far."""
-        return dict(self._can)
+        return dict(self.abilities)
 
     async def can(self, capability: str) -> bool:
         """Whether the model can do this: declared (LLMLAB_CAPABILITIES), known, or found out by one small request."""
@@ -148,9 +146,9 @@ class Model:
             raise SettingsError(
                 f"A capability is one of {', '.join(settings.CAPABILITIES)}, not {capability!r}; correct the name."
             )
-        if capability not in self._can:
-            self._can[capability] = False if self._declared else await self._probe(capability)
-        return self._can[capability]
+        if capability not in self.abilities:
+            self.abilities[capability] = False if self._declared else await capabilities.probe(self, capability)
+        return self.abilities[capability]
 
     async def require(self, *capabilities: str) -> None:
         """Raises MissingCapability, with what to do, unless the model can do all of these."""
@@ -163,9 +161,9 @@ class Model:
         await self.client.close()
 
     def _need(self, capability: str) -> None:
-        if self._can.get(capability, not self._declared):
+        if self.abilities.get(capability, not self._declared):
             return
-        able = [c for c, yes in self._can.items() if yes] or ["nothing beyond text"]
+        able = [c for c, yes in self.abilities.items() if yes] or ["nothing beyond text"]
         raise MissingCapability(
             f"This cell needs a model that can do {capability}, but {self.name} offers {', '.join(able)}; connect "
             f"another one (README, “Use another model”), or declare it in LLMLAB_CAPABILITIES if it can."
@@ -317,8 +315,8 @@ class Model:
             cost=cost,
             currency=self.config.currency,
             seed=note.get("seed", sent.get("seed")),
-            request=trace.plain(sent),
-            response=trace.plain(data),
+            request=redaction.plain(sent),
+            response=redaction.plain(data),
             provenance={**self.provenance, **{k: note[k] for k in ("recorded",) if k in note}},
             note=" ".join(filter(None, notes)),
         )
@@ -345,39 +343,6 @@ class Model:
         return failures.explain(
             error, self._where(), self.name, self.config.timeout, str(self.client.base_url.copy_with(userinfo=b""))
         )
-
-    async def _probe(self, capability: str) -> bool:
-        ask: dict[str, Any] = {"messages": "Say yes.", "max_tokens": 256, "stream": False}
-        if capability == "tools":
-            tool = {"name": "say", "parameters": {"type": "object", "properties": {"word": {"type": "string"}}}}
-            ask |= {"tools": [{"type": "function", "function": tool}], "tool_choice": "required"}
-        elif capability == "json_schema":
-            yes = {"type": "integer", "enum": [1]}
-            shape = {"type": "object", "properties": {"yes": yes}, "required": ["yes"], "additionalProperties": False}
-            ask |= {"schema": shape}
-        elif capability == "logprobs":
-            ask |= {"logprobs": True}
-        else:
-            pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-            image = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{pixel}"}}
-            ask["messages"] = [{"role": "user", "content": [{"type": "text", "text": "What is this?"}, image]}]
-        self._can[capability] = True  # or `chat` would refuse to try
-        try:
-            reply = await self.chat(**ask)
-        except ModelError as error:
-            if error.kind in ("bad_request", "not_json"):
-                return False
-            raise
-        finally:
-            del self._can[capability]
-        if capability == "tools":
-            # A server may not force a call (Ollama), or all tokens went into thinking: that is no "no", so cells may try.
-            return True
-        if capability == "json_schema":
-            with contextlib.suppress(ValueError):
-                return bool(json.loads(reply.text) == {"yes": 1})
-            return reply.finish_reason == "length"
-        return capability == "vision" or bool((reply.response["choices"][0].get("logprobs") or {}).get("content"))
 
 
 def whole_letters(value: Any) -> Any:

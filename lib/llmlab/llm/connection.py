@@ -12,7 +12,7 @@ from typing import Any, Literal
 import httpx2
 import openai
 
-from llmlab import settings, trace
+from llmlab import redaction, settings
 from llmlab.errors import SettingsError
 from llmlab.llm import local, recording, weights
 from llmlab.llm.chat import Model, Source
@@ -112,7 +112,7 @@ def _key(given: str | None) -> str:
             f"OPENAI_API_KEY takes plain letters, digits and signs, but has {odd!r} in it; copy the key again, without "
             f"typographic quotes or line breaks."
         )
-    return trace.hide(key or "none")
+    return redaction.hide(key or "none")
 
 
 def _live(config: settings.Settings, label: str, base_url: str) -> recording.Live:

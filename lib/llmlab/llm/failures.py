@@ -10,7 +10,7 @@ import httpx2
 import openai
 
 from llmlab.errors import LabError, ModelError
-from llmlab.trace import redact
+from llmlab.redaction import redact
 
 _CONFIG = "in .env or in the environment"
 _TOO_LONG = re.compile(r"context.*(length|token)|(length|token).*context|too long", re.I)

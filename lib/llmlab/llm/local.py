@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from llmlab import trace
+from llmlab import redaction
 from llmlab.errors import WeightsError
 from llmlab.llm import shared, weights
 from llmlab.settings import DATA, Settings
@@ -55,7 +55,7 @@ class Embedded:
             raise WeightsError(f"LLMLAB_GGUF takes a GGUF file, but there is no {gguf}; correct the path.")
         if not _is_gguf(gguf):
             raise WeightsError(f"{gguf.name} has to be a GGUF file, but does not begin as one; fetch it again.")
-        self.name, self.api_key = name, trace.hide(secrets.token_urlsafe(24))
+        self.name, self.api_key = name, redaction.hide(secrets.token_urlsafe(24))
         params = xllamacpp.CommonParams()
         params.model.path, params.model_alias = str(gguf), {name}
         # Read into memory, not mapped: the engine keeps a repacked copy of most weights, and mapped pages would count twice.
@@ -123,7 +123,7 @@ def start(settings: Settings) -> Embedded | shared.Shared:
     chosen = None if settings.gguf else weights.choose(settings.box, settings.cache)[0]
     adapter = settings.adapter if chosen and chosen.key == "standard" else None
     if chosen and adapter is None and (found := shared.find(chosen.key)):  # the lab serves each size as it comes
-        trace.hide(found.api_key)
+        redaction.hide(found.api_key)
         return found
     gguf = settings.gguf or weights.find(chosen or weights.get("standard"), settings.cache)
     with _starting:

@@ -21,7 +21,7 @@ from typing import Any
 import httpx2
 
 from llmlab.errors import RecordingError, RecordingMiss
-from llmlab.trace import plain, redact
+from llmlab.redaction import plain, redact
 
 HEADER = "x-llmlab"  # a response header: where the reply came from, as JSON
 DRAWN_SEED = "x-llmlab-drawn-seed"  # a request header, taken off before the request leaves

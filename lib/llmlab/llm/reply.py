@@ -64,13 +64,15 @@ class Reply:
             "content": came.get("content") or self.text,
         }
         if self.tool_calls:
-            given = zip(came["tool_calls"], self.tool_calls, strict=True)
+            given = zip(
+                came.get("tool_calls") or [{"function": {}}] * len(self.tool_calls), self.tool_calls, strict=True
+            )
             message["tool_calls"] = [
                 {
                     **part,
                     "id": c.id,
                     "type": "function",
-                    "function": {**part["function"], "arguments": _as_json(c.arguments)},
+                    "function": {**part["function"], "name": c.name, "arguments": _as_json(c.arguments)},
                 }
                 for part, c in given
             ]
@@ -125,7 +127,7 @@ class Answer:
             "seconds": step.seconds,
             "note": "Kept from before: not paid again.",
         }
-        return cls(step.get("llmlab.request"), step.get("llmlab.response"), note)
+        return cls(step.request, step.response, note)
 
 
 @dataclass
@@ -152,7 +154,8 @@ class Assembled:
         delta = choice.get("delta") or choice.get("message") or {}
         for part in delta.get("tool_calls") or []:
             self._call(part)
-        text = text_of(delta.get("content"))
+        content = delta.get("content")
+        text = text_of(content) if isinstance(content, str | list) else ""
         self.message["content"] += text
         for name, value in delta.items():
             if name not in ("role", "content", "tool_calls"):
@@ -209,10 +212,12 @@ def _text(arguments: Any) -> str:
 
 
 def text_of(content: Any) -> str:
-    """The text of a message's content, also where it is a list of parts."""
+    """The text of a message's content, also where it is a list of parts. Raises TypeError for what is neither."""
     if isinstance(content, list):
-        return "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
-    return content if isinstance(content, str) else ""
+        return "".join(part if isinstance(part, str) else str(part.get("text") or "") for part in content)
+    if not isinstance(content, str | None):
+        raise TypeError(f"a content of type {type(content).__name__}")
+    return content or ""
 
 
 def calls_of(message: dict[str, Any]) -> list[ToolCall]:

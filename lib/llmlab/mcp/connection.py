@@ -20,7 +20,7 @@ from mcp.server import MCPServer
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
-from llmlab import trace
+from llmlab import redaction, trace
 from llmlab.errors import ServerError
 from llmlab.mcp.offers import Offer
 from llmlab.mcp.tap import HTTP_STATUS, WireTap
@@ -113,7 +113,7 @@ class Server:
     @property
     def stderr(self) -> str:
         """The last that a process has written beside the protocol."""
-        return trace.redact(self._stderr.text)
+        return redaction.redact(self._stderr.text)
 
     @property
     def transport(self) -> str:
@@ -286,7 +286,8 @@ class Server:
         last = "; ".join(self.stderr.strip().splitlines()[-3:])
         said = f" (it wrote: {last[-400:]})" if last else ""
         return ServerError(
-            self.name, trace.redact(f"Server {self.name} has to {what}, but {why}{said}; {advice}.".replace("\n", " "))
+            self.name,
+            redaction.redact(f"Server {self.name} has to {what}, but {why}{said}; {advice}.".replace("\n", " ")),
         )
 
     def _check_it(self) -> str:

@@ -24,7 +24,7 @@ from mcp_types import PARSE_ERROR, PROTOCOL_VERSION_META_KEY, ErrorData, JSONRPC
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
-from llmlab import trace
+from llmlab import redaction, trace
 from llmlab.mcp import mend
 
 Direction = Literal["sent", "received"]  # as the client sees it
@@ -62,7 +62,7 @@ class WireTap:
     """
 
     def __init__(self, inner: AbstractAsyncContextManager[Any], server: str, into: trace.Trace | None = None):
-        self.inner, self.server = inner, trace.redact(server)
+        self.inner, self.server = inner, redaction.redact(server)
         self.trace = into or trace.Trace(f"the wire to {server}")
         self.stray = ""  # the last message that fitted nothing, for whoever waits in vain
         self.fault = ""  # why the tap stopped listening
@@ -108,7 +108,7 @@ class WireTap:
                     mend.called(message.result)
             return item
         line = _line(item)
-        junk = trace.redact(line)[:JUNK]  # in this order: half a key would not be found
+        junk = redaction.redact(line)[:JUNK]  # in this order: half a key would not be found
         self.stray = f"a line that is no message: {junk}"
         attributes = {"llmlab.message": junk}
         self._last.run(self.note, "no message", "received", "junk", attributes, error=self.stray)
@@ -129,7 +129,7 @@ class WireTap:
         """Add one step of kind "protocol" to the current trace, or to the tap's own; the attributes are plain data."""
         about: dict[str, Any] = {"llmlab.server": self.server, "llmlab.direction": direction, "llmlab.frame": frame}
         about.update(attributes or ())
-        error = None if error is None else trace.redact(error)
+        error = None if error is None else redaction.redact(error)
         return (trace.current() or self.trace).add("protocol", name, about, error)
 
     def hooks(self) -> dict[str, list[Any]]:
@@ -157,10 +157,10 @@ class WireTap:
                 async with contextlib.aclosing(aiter(got.aiter_bytes())) as pieces:  # type: ignore[type-var]
                     with anyio.move_on_after(SAYS):
                         said = await anext(pieces, b"")
-        text = " ".join(trace.redact(said.decode(errors="replace")).split())[:SHORT]
+        text = " ".join(redaction.redact(said.decode(errors="replace")).split())[:SHORT]
         status = f"{got.status_code} {got.reason_phrase}".strip()
         told = f": {text}" if text and not text.startswith("<") else ""  # no web page
-        self._refused[str(number)] = got.status_code, f"HTTP {trace.redact(status)}{told}"
+        self._refused[str(number)] = got.status_code, f"HTTP {redaction.redact(status)}{told}"
 
     def _broken(self, line: str) -> SessionMessage | None:
         """The error for the request that a broken message was to answer, if just one waits."""
@@ -168,7 +168,7 @@ class WireTap:
         if len(waiting) != 1 or not line.startswith('{"jsonrpc"') or _json(line) is not None:
             return None
         asked = self._asked.pop(waiting[0])
-        error = ErrorData(code=PARSE_ERROR, message=f"a line that is no JSON: {trace.redact(line)[:SHORT]}")
+        error = ErrorData(code=PARSE_ERROR, message=f"a line that is no JSON: {redaction.redact(line)[:SHORT]}")
         return SessionMessage(JSONRPCError(jsonrpc="2.0", id=asked.number, error=error))
 
     def _place(self, message: Any) -> contextvars.Context:
@@ -195,21 +195,21 @@ class WireTap:
             if not asked:
                 self.stray = f"a reply to {number}, which is no request that waits"
         else:
-            method, said = trace.redact(message.method), message.params
+            method, said = redaction.redact(message.method), message.params
             if isinstance(message, JSONRPCRequest):
                 frame, number = "request", message.id
         named = _at(said, "_meta", PROTOCOL_VERSION_META_KEY) or (
             method == "initialize" and _at(said, "protocolVersion")
         )
         if named:
-            self._version = trace.redact(str(named))
+            self._version = redaction.redact(str(named))
         text = message.model_dump_json(by_alias=True, exclude_unset=True)
         attributes: dict[str, Any] = {
             "mcp.method.name": method or None,
             "mcp.protocol.version": self._version,
-            "jsonrpc.request.id": trace.redact(number) if isinstance(number, str) else number,
+            "jsonrpc.request.id": redaction.redact(number) if isinstance(number, str) else number,
             "llmlab.era": "modern" if self._version in MODERN_PROTOCOL_VERSIONS else "handshake",
-            "llmlab.message": trace.parsed(text) if len(text) <= KEPT else f"{trace.redact(text[:KEPT])}…",
+            "llmlab.message": redaction.parsed(text) if len(text) <= KEPT else f"{redaction.redact(text[:KEPT])}…",
             "llmlab.size": len(text),  # characters
         }
         if asked:
@@ -285,7 +285,7 @@ def _http(request: httpx2.Request, headers: Mapping[str, str]) -> dict[str, Any]
         "jsonrpc.request.id": number,
         "llmlab.headers": safe(headers),
     }
-    plain: dict[str, Any] = trace.plain(about)
+    plain: dict[str, Any] = redaction.plain(about)
     return plain
 
 

@@ -25,7 +25,7 @@ from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.server import MCPServer
 
-from llmlab import trace
+from llmlab import redaction
 from llmlab.errors import ServerError
 from llmlab.mcp.tap import is_secret
 
@@ -154,7 +154,7 @@ def _hide_all(arguments: Sequence[str], env: Mapping[str, str] | None) -> None:
         elif argument.startswith("-") and not following.startswith("-"):
             _hide(argument, following)
         if _KEY.match(argument):
-            trace.hide(argument)
+            redaction.hide(argument)
         with contextlib.suppress(ValueError):  # no address
             parts = urlsplit(argument)
             for name, value in [*parse_qsl(parts.query), ("password", parts.password or "")]:
@@ -163,8 +163,8 @@ def _hide_all(arguments: Sequence[str], env: Mapping[str, str] | None) -> None:
 
 def _hide(name: str, value: str) -> None:
     if is_secret(name):
-        trace.hide(value)
-        trace.hide(value.rpartition(" ")[2])  # the key of "Bearer KEY"
+        redaction.hide(value)
+        redaction.hide(value.rpartition(" ")[2])  # the key of "Bearer KEY"
 
 
 class Stderr:

@@ -78,14 +78,14 @@ def sequence(trace: Trace) -> View:
     steps = frames(trace)
     if not steps:
         return _nothing()
-    names = list(dict.fromkeys(str(step.get("llmlab.server")) for step in steps))
+    names = list(dict.fromkeys(str(step.server) for step in steps))
     ids = {name: f"s{number}" for number, name in enumerate(names)}
     title = _clean(f"Frames between the host and {', '.join(names)}")
     lines = ["sequenceDiagram", f"  accTitle: {title}", "  participant host as the host"]
     lines += [f"  participant {ids[name]} as {_clean(name)}" for name in names]
     for step in steps:
-        server, kind = ids[str(step.get("llmlab.server"))], step.get("llmlab.frame")
-        ends = ("host", server) if step.get("llmlab.direction") == "sent" else (server, "host")
+        server, kind = ids[str(step.server)], step.frame
+        ends = ("host", server) if step.direction == "sent" else (server, "host")
         arrow = {"request": "->>", "notification": "-)", "result": "-->>"}.get(kind, "--x")
         if kind in ("http", "ended"):
             lines.append(f"  Note over host,{server}: {_clean(step.name)}")
@@ -99,9 +99,9 @@ def table(trace: Trace) -> View:
     rows = []
     for number, step in enumerate(frames(trace), 1):
         brief = _short(label(step), 80)
-        data = step.get("llmlab.message", step.get("llmlab.headers"))
+        data = step.get("llmlab.message", step.headers)
         detail = View(escape(brief, quote=False) + (folded("all of it", data) if data else ""), brief)
-        rows.append([number, way(step), step.get("llmlab.frame"), detail])
+        rows.append([number, way(step), step.frame, detail])
     return table_of(["#", "from → to", "frame", "what"], rows) if rows else _nothing()
 
 
@@ -133,13 +133,13 @@ def stepper(trace: Trace) -> Panel | View:
 
 def purpose(step: Step) -> str:
     """A sentence on what this frame is for."""
-    kind = str(step.get("llmlab.frame"))
+    kind = str(step.frame)
     return PURPOSES.get(step.name) or KINDS.get(kind, "")
 
 
 def label(step: Step) -> str:
     """A frame in a few words: the method and what matters of it."""
-    message, kind = step.get("llmlab.message"), step.get("llmlab.frame")
+    message, kind = step.message, step.frame
     if kind == "junk":
         return f"(no message) {message}"
     if kind == "error":
@@ -171,14 +171,14 @@ def _result(result: dict[str, Any]) -> str:
 
 def way(step: Step) -> str:
     """From whom to whom a frame goes."""
-    server = str(step.get("llmlab.server"))
-    return f"host → {server}" if step.get("llmlab.direction") == "sent" else f"{server} → host"
+    server = str(step.server)
+    return f"host → {server}" if step.direction == "sent" else f"{server} → host"
 
 
 def _one(step: Step, number: int, of: int) -> View:
-    reply = f"{step.name}. " if step.get("llmlab.frame") in ("result", "error") else ""
+    reply = f"{step.name}. " if step.frame in ("result", "error") else ""
     head = f"{number} of {of}. {way(step)}: {reply}{_short(label(step), 120)}"
-    data = step.get("llmlab.message", step.get("llmlab.headers"))
+    data = step.get("llmlab.message", step.headers)
     body = escape(data if isinstance(data, str) else pretty(data)) if data else ""
     html = (
         f"<div style='border-left:3px solid {COLOURS['protocol']};padding-left:8px'><b>{escape(head)}</b>"

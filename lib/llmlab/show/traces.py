@@ -125,7 +125,7 @@ def _outside(steps: dict[int, Step], step: Step) -> Iterator[Step]:
 def _asked(step: Step) -> str:
     if step.kind == "tool":
         return str(step.get("gen_ai.tool.call.arguments", ""))
-    messages = (step.get("llmlab.request") or {}).get("messages") or [{}]
+    messages = (step.request or {}).get("messages") or [{}]
     return str(messages[-1].get("content") or step.name)
 
 
@@ -134,7 +134,7 @@ def _answered(step: Step) -> str:
         return step.error
     if step.kind == "tool":
         return str(step.get("gen_ai.tool.call.result", ""))
-    choices = (step.get("llmlab.response") or {}).get("choices") or [{}]
+    choices = (step.response or {}).get("choices") or [{}]
     message = choices[0].get("message") or {}
     calls = [f"{c['function']['name']}({c['function']['arguments']})" for c in message.get("tool_calls") or []]
     return str(message.get("content") or " ".join(calls) or step.status)

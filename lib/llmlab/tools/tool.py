@@ -14,7 +14,7 @@ from pydantic import PydanticUserError, TypeAdapter, ValidationError
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import ArgsKwargs, to_jsonable_python
 
-from llmlab import trace
+from llmlab import redaction, trace
 from llmlab.errors import ToolError
 from llmlab.llm.reply import Message, ToolCall
 from llmlab.wait import awake
@@ -63,7 +63,7 @@ class Tool:
         with into.step("tool", self.name, **attributes) as step:
             await asyncio.sleep(0)  # calls side by side all begin before a kept one sets the clock forward
             if kept := into.kept(step, arguments):
-                text = kept.get("gen_ai.tool.call.result")
+                text = kept.result
                 return ToolResult(True, text, text)
             clock = asyncio.timeout(self.timeout)
             try:
@@ -80,7 +80,7 @@ class Tool:
                 result = ToolResult(False, f"error: {self.name} {why}")
             step.attributes["gen_ai.tool.call.result"] = result.text
             if not result.ok:
-                step.status, step.error = "error", trace.redact(result.text)
+                step.status, step.error = "error", redaction.redact(result.text)
                 step.attributes["error.type"] = "tool_error"
         return result
 
@@ -128,7 +128,7 @@ def wrong_arguments(name: str, error: ValidationError) -> str:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(trace.plain(to_jsonable_python(value, fallback=str)), ensure_ascii=False)
+    return json.dumps(redaction.plain(to_jsonable_python(value, fallback=str)), ensure_ascii=False)
 
 
 @lru_cache(maxsize=256)

@@ -88,11 +88,11 @@ async def test_a_fault_is_one_sentence_of_its_kind_and_the_trace_is_kept(
     assert contains in said
     assert KEY not in said
     before, failed = model.trace
-    assert (before.status, before.get("llmlab.response")) == ("ok", reply())
+    assert (before.status, before.response) == ("ok", reply())
     assert (failed.status, failed.error, failed.get("error.type")) == ("error", said, kind)
     if isinstance(answer, dict):
-        assert failed.get("llmlab.response") == answer
-    assert failed.get("llmlab.request")["messages"] == [{"role": "user", "content": "And now?"}]
+        assert failed.response == answer
+    assert failed.request["messages"] == [{"role": "user", "content": "And now?"}]
 
 
 STREAM_FAULTS: dict[str, tuple[Raw, str, str]] = {
@@ -122,7 +122,7 @@ async def test_a_broken_stream_keeps_the_text_so_far_in_the_trace(stub: Stub, fa
     assert contains in said
     (step,) = model.trace
     assert (step.status, step.get("error.type")) == ("error", kind)
-    assert step.get("llmlab.response")["choices"][0]["message"]["content"] == "Once upon a"
+    assert step.response["choices"][0]["message"]["content"] == "Once upon a"
 
 
 async def test_a_server_that_does_not_answer_in_time_is_a_timeout(stub: Stub) -> None:

@@ -18,7 +18,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.message import SessionMessage
 from mcp_types import JSONRPCError, JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
 
-from llmlab import Trace, trace
+from llmlab import Trace, redaction, trace
 from llmlab.mcp import tap as tap_module
 from llmlab.mcp.tap import FLOOD, JUNK, WireTap, is_secret
 from llmlab.trace import Step
@@ -58,15 +58,15 @@ async def test_every_message_is_one_step_in_order_and_each_reply_names_its_reque
     assert [step.name for step in steps][: len(OPENING[mode]) + 4] == OPENING[mode] + called
     by_id = {step.id: step for step in steps}
     for step in steps:
-        if step.get("llmlab.frame") == "result":
+        if step.frame == "result":
             request = by_id[step.get("llmlab.reply_to")]
             assert request.get("jsonrpc.request.id") == step.get("jsonrpc.request.id")
-            assert (request.get("llmlab.direction"), step.get("llmlab.direction")) == ("sent", "received")
-        assert step.get("llmlab.server") == "demo"
+            assert (request.direction, step.direction) == ("sent", "received")
+        assert step.server == "demo"
         assert step.get("llmlab.era") == ("handshake" if mode == "legacy" else "modern")
     assert steps[-1].get("mcp.protocol.version") == ("2025-11-25" if mode == "legacy" else "2026-07-28")
     answer = next(step for step in steps if step.name == "tools/call: result")
-    assert answer.get("llmlab.message")["result"]["content"][0]["type"] == "text"
+    assert answer.message["result"]["content"][0]["type"] == "text"
 
 
 async def test_frames_stand_in_the_trace_and_under_the_step_in_which_they_were_asked_for() -> None:
@@ -83,7 +83,7 @@ async def test_frames_stand_in_the_trace_and_under_the_step_in_which_they_were_a
     for each in (slow, fast):
         request, reply = each.of("protocol")
         assert request.parent == reply.parent == each.steps[0].id
-        assert reply.get("llmlab.message")["result"]["content"][0]["text"] == each.name
+        assert reply.message["result"]["content"][0]["text"] == each.name
 
 
 async def test_progress_stands_beside_the_request_that_it_tells_of() -> None:
@@ -155,15 +155,15 @@ async def test_a_reply_to_nothing_is_recorded_and_kept_for_whoever_waits() -> No
 
 async def test_a_line_that_is_no_message_is_an_error_in_the_trace() -> None:
     [junk, _] = await received(WireTap(Scripted(unparsable("Loading the model ...")), "demo"))
-    assert (junk.get("llmlab.frame"), junk.status) == ("junk", "error")
-    assert junk.get("llmlab.message") == "Loading the model ..."
+    assert (junk.frame, junk.status) == ("junk", "error")
+    assert junk.message == "Loading the model ..."
 
 
 async def test_a_key_is_hidden_though_the_line_is_cut_in_the_middle_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trace, "_secrets", {"open-sesame-open"})
     line = (JUNK - 8) * "x" + "open-sesame-open"
     [junk, _] = await received(WireTap(Scripted(unparsable(line)), "demo"))
-    assert junk.get("llmlab.message").endswith("x[key]")
+    assert junk.message.endswith("x[key]")
 
 
 async def test_a_server_that_floods_is_listened_to_no_longer() -> None:
@@ -222,8 +222,8 @@ async def test_a_broken_message_fails_the_one_request_that_waits(asked: list[int
 async def test_of_a_very_long_message_the_beginning_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tap_module, "KEPT", 50)
     [step, _] = await received(WireTap(Scripted(reply(1, text="x" * 1000)), "demo"))
-    assert step.get("llmlab.message") == '{"jsonrpc":"2.0","id":1,"result":{"text":"xxxxxxxx…'
-    assert step.get("llmlab.size") == len('{"jsonrpc":"2.0","id":1,"result":{"text":""}}') + 1000
+    assert step.message == '{"jsonrpc":"2.0","id":1,"result":{"text":"xxxxxxxx…'
+    assert step.size == len('{"jsonrpc":"2.0","id":1,"result":{"text":""}}') + 1000
 
 
 @pytest.mark.parametrize("meta", [None, 5, [], {"io.modelcontextprotocol/protocolVersion": 7}])
@@ -237,13 +237,13 @@ async def test_a_message_of_any_shape_is_recorded(meta: Any) -> None:
     "secret", ["plain-plain", 'with "quotes" in it', "back\\slashes\\too", "two\nlines of it", "1234567890"]
 )
 async def test_a_secret_is_hidden_however_json_writes_it(secret: str) -> None:
-    trace.hide(secret)
+    redaction.hide(secret)
     [step, _] = await received(WireTap(Scripted(reply(1, said=f"<{secret}>", count=1234567890)), "demo"))
-    assert step.get("llmlab.message")["result"] == {"said": "<[key]>", "count": 1234567890}
+    assert step.message["result"] == {"said": "<[key]>", "count": 1234567890}
 
 
 async def test_no_secret_stands_in_a_frame_or_a_header() -> None:
-    trace.hide("sesame-sesame")
+    redaction.hide("sesame-sesame")
     tap = WireTap(Scripted(), "demo")
     headers = {"authorization": "Bearer open-open-open", "x-api-key": "key-key-key", "x-auth": "auth-auth-auth"}
     async with served(make()) as url, httpx2.AsyncClient(headers=headers, event_hooks=tap.hooks()) as http:
@@ -257,8 +257,8 @@ async def test_no_secret_stands_in_a_frame_or_a_header() -> None:
     post, answer = [
         step for step in tap.trace if step.get("jsonrpc.request.id") == 3 and step.name in ("POST /mcp", "200 OK")
     ]
-    assert post.get("llmlab.headers")["authorization"] == "[key]"
-    assert post.get("llmlab.headers")["mcp-name"] == "echo"
+    assert post.headers["authorization"] == "[key]"
+    assert post.headers["mcp-name"] == "echo"
     assert answer.get("http.response.status_code") == 200
 
 
@@ -268,7 +268,7 @@ async def test_the_id_of_a_session_lets_somebody_in_and_is_hidden() -> None:
         tap.inner = streamable_http_client(url, http_client=http)
         async with Client(tap, mode="legacy", cache=None) as client:
             await client.list_tools()
-    found = [step.get("llmlab.headers").get("mcp-session-id") for step in tap.trace if step.get("llmlab.headers")]
+    found = [step.headers.get("mcp-session-id") for step in tap.trace if step.headers]
     assert {value for value in found if value} == {"[key]"}
 
 
