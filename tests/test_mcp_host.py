@@ -21,7 +21,7 @@ from jupyter_client.kernelspec import KernelSpecManager
 from mcp import StdioServerParameters
 from mcp.server import MCPServer
 
-from llmlab import LabError, ToolError, Trace, redaction, trace
+from llmlab import LabError, ToolError, Trace, redaction
 from llmlab.errors import ServerError
 from llmlab.mcp.content import Content, of_call
 from llmlab.mcp.host import Host
@@ -123,7 +123,7 @@ async def test_an_mcp_json_of_a_desktop_host_is_read(tmp_path: Path) -> None:
 async def test_secrets_among_the_arguments_are_hidden_where_the_server_writes_them(
     given: list[str], hidden: list[str], kept: list[str], shape: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trace, "_secrets", set())
+    monkeypatch.setattr(redaction, "_secrets", set())
     script = "import sys; print('begun with', sys.argv[1:], file=sys.stderr)"
     command, arguments = sys.executable, ["-I", "-S", "-c", script, *given]
     server = {

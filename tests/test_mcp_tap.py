@@ -18,7 +18,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.message import SessionMessage
 from mcp_types import JSONRPCError, JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
 
-from llmlab import Trace, redaction, trace
+from llmlab import Trace, redaction
 from llmlab.mcp import tap as tap_module
 from llmlab.mcp.tap import FLOOD, JUNK, WireTap, is_secret
 from llmlab.trace import Step
@@ -160,7 +160,7 @@ async def test_a_line_that_is_no_message_is_an_error_in_the_trace() -> None:
 
 
 async def test_a_key_is_hidden_though_the_line_is_cut_in_the_middle_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trace, "_secrets", {"open-sesame-open"})
+    monkeypatch.setattr(redaction, "_secrets", {"open-sesame-open"})
     line = (JUNK - 8) * "x" + "open-sesame-open"
     [junk, _] = await received(WireTap(Scripted(unparsable(line)), "demo"))
     assert junk.message.endswith("x[key]")

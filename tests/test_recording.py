@@ -13,7 +13,6 @@ import httpx2
 import pytest
 
 from llmlab import connect, redaction, settings
-from llmlab import trace as tracing
 from llmlab.errors import RecordingError, RecordingMiss
 from llmlab.llm import recording
 from llmlab.llm.recording import DRAWN_SEED, HEADER, Exchange, File, Live, Recording, Replay
@@ -314,7 +313,7 @@ async def test_without_a_file_requests_pass_unrecorded_and_unmarked(server: Serv
 async def test_neither_keys_nor_headers_nor_the_home_folder_reach_the_file(
     server: Server, file: File, live: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tracing, "_secrets", set())
+    monkeypatch.setattr(redaction, "_secrets", set())
     redaction.hide(KEY)
     home = str(Path.home())
     headers = {"Authorization": f"Bearer {KEY}", "X-Api-Key": KEY, "Cookie": "session=abc"}

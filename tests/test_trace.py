@@ -24,7 +24,7 @@ KEY = "a-very-secret-key-0123456789"
 
 @pytest.fixture
 def secret(monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr(tracing, "_secrets", set())
+    monkeypatch.setattr(redaction, "_secrets", set())
     return redaction.hide(KEY)
 
 
@@ -367,7 +367,7 @@ def test_neither_keys_nor_the_home_folder_reach_a_saved_trace(secret: str, tmp_p
 
 
 def test_a_key_that_is_hidden_late_is_not_saved_either(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(tracing, "_secrets", set())
+    monkeypatch.setattr(redaction, "_secrets", set())
     trace = Trace()
     trace.event("said", what=KEY)
     redaction.hide(KEY)
@@ -375,7 +375,7 @@ def test_a_key_that_is_hidden_late_is_not_saved_either(monkeypatch: pytest.Monke
 
 
 def test_a_key_with_signs_of_json_in_it_is_hidden_and_breaks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracing, "_secrets", set())
+    monkeypatch.setattr(redaction, "_secrets", set())
     redaction.hide('a"b\\c"d"e')
     redaction.hide("00000000")
     assert redaction.plain({"key": 'my a"b\\c"d"e!', "many": 100000000}) == {"key": "my [key]!", "many": 100000000}
@@ -386,13 +386,13 @@ def test_a_key_with_signs_of_json_in_it_is_hidden_and_breaks_nothing(monkeypatch
 def test_parsed_finds_a_key_however_json_writes_it(
     secret: str, ascii_only: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tracing, "_secrets", {secret})
+    monkeypatch.setattr(redaction, "_secrets", {secret})
     written = json.dumps({secret: [f"<{secret}>\n", {"deep": secret}]}, ensure_ascii=ascii_only)
     assert redaction.parsed(written) == {"[key]": ["<[key]>\n", {"deep": "[key]"}]}
 
 
 def test_parsed_finds_a_key_and_the_home_folder_behind_odd_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracing, "_secrets", {"open/sesame"})
+    monkeypatch.setattr(redaction, "_secrets", {"open/sesame"})
     for odd in (r'"open\/sesame"', r'"\u006fpen/sesame"', r'"open\u002Fsesame"'):
         assert redaction.parsed(odd) == "[key]"
     home = str(Path.home())
@@ -400,7 +400,7 @@ def test_parsed_finds_a_key_and_the_home_folder_behind_odd_escapes(monkeypatch: 
 
 
 def test_parsed_looks_into_no_string_where_there_is_nothing_to_hide(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracing, "_secrets", {"open-sesame"})
+    monkeypatch.setattr(redaction, "_secrets", {"open-sesame"})
     monkeypatch.setattr(tracing, "plain", lambda _: pytest.fail("looked"))
     said = {"text": 'two lines:\n"quoted", C:\\dir, öäü'}
     assert redaction.parsed(json.dumps(said, ensure_ascii=False)) == said
