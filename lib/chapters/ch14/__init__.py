@@ -30,7 +30,8 @@ from llmlab.mcp.content import Content
 from llmlab.mcp.host import Host, ServerTool
 from llmlab.measure import Measured, Row, Task, compare
 from llmlab.show.frames import label
-from llmlab.show.traces import Mermaid, _answered, _clean
+from llmlab.show.mermaid import Mermaid, clean
+from llmlab.show.traces import answered
 from llmlab.trace import Trace
 from shop import Shop, calendar, messages, orders, repository, sheet
 from shop import world as shops
@@ -470,14 +471,14 @@ def story(opening: Trace, done: Trace) -> Mermaid:
     lines = []
     for step in [*found, *done]:
         if step.kind == "protocol":
-            server, text = step.server, _clean(label(step))
+            server, text = step.server, clean(label(step))
             sent = step.direction == "sent"
             lines.append(f"  host->>{server}: {text}" if sent else f"  {server}-->>host: {text}")
         if step.kind == "model":
             request = step.request
             last, offered = request["messages"][-1], len(request.get("tools", []))
-            asked = _clean(f"{offered} tools, {last['role']}: {last['content']}")
-            lines += [f"  host->>model: {asked}", f"  model-->>host: {_clean(_answered(step))}"]
+            asked = clean(f"{offered} tools, {last['role']}: {last['content']}")
+            lines += [f"  host->>model: {asked}", f"  model-->>host: {clean(answered(step))}"]
     people = ["model", "host", *sorted(called)]
     head = [
         "sequenceDiagram",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from llmlab.agents.base import Agent, Repetition
@@ -13,15 +14,15 @@ from llmlab.tools import Tool
 from llmlab.tools.sandbox import run_program
 
 SYSTEM = """\
-You work in a Python session. These functions are there already; call them, and do not define or import them:
+You work in a Python session. These functions are defined already (do not define or import them):
 {functions}
-To look something up or to do something, write one short Python program in a ```python block that calls them and prints what \
-you need to know. Results can be passed from one to the next. For example, with price(product) and stock(product), \
-"What are all our tea towels worth?" takes the program
+
+For each message write one short program in a ```python block. It calls the functions that are needed, passes results from one \
+to the next, does all that was asked for, and prints the answer. You know nothing of what these functions look up: call them. \
+Only what needs none of them (a greeting, a translation) the program prints itself. For example:
 ```python
-print(price('tea towel') * stock('tea towel'))
-```
-What it printed comes back to you; then answer in plain words. What needs none of the functions, answer in plain words at once."""
+{example}
+```"""
 
 
 class CodeAgent(Agent):
@@ -31,15 +32,16 @@ class CodeAgent(Agent):
     prompts = {
         "system": SYSTEM,
         "task": "{task}",
-        "printed": "The program printed:\n{printed}\nNow answer in plain words.",
-        "failed": "{why}\nMend the program, or answer in plain words.",
+        "printed": "The program printed:\n{printed}\nIf something is still to be done, write another program. If not, answer "
+        "my message in plain words.",
+        "failed": "{why}\nWrite a program without this mistake.",
     }
 
     async def work(self, run: Run) -> None:
         """Write, run, read, until there is no program in the reply."""
-        shown = "\n".join(map(signature, self.tools))
+        shown = {"functions": "\n".join(map(signature, self.tools)), "example": example(self.tools)}
         seen: list[Message] = [
-            {"role": "system", "content": self.prompt("system", functions=shown)},
+            {"role": "system", "content": self.prompt("system", **shown)},
             {"role": "user", "content": self.prompt("task", task=run.task)},
         ]
         loop, program = Repetition(), self._program()
@@ -82,8 +84,38 @@ def signature(tool: Tool) -> str:
     for name, shape in tool.parameters.get("properties", {}).items():
         default = "" if name in required else f" = {shape.get('default')!r}"
         named.append(f"{name}: {_kind(shape, defs)}{default}")
-    gives = f" -> {_kind(tool.returns, tool.returns.get('$defs', {}))}" if tool.returns else ""
+    given = _given(tool)
+    gives = f" -> {_kind(given, given.get('$defs', {}))}" if given else ""
     return f"{tool.name}({', '.join(named)}){gives}  # {tool.description}"
+
+
+def example(tools: Sequence[Tool]) -> str:
+    """Two lines that call one of the tools, as an example of the form."""
+    for tool in tools:
+        given, required = _given(tool), tool.parameters.get("required", [])
+        key = next(iter(given.get("properties", {})), None)
+        if key and required:
+            shapes = tool.parameters["properties"]
+            arguments = ", ".join(f"{name}={_sample(shapes[name])!r}" for name in required)
+            return f"found = {tool.name}({arguments})\nprint(found[{key!r}])"
+    return "print('Good morning!')"
+
+
+def _sample(shape: dict[str, Any]) -> Any:
+    if shape.get("format") == "date":
+        return "'YYYY-MM-DD'"
+    if "enum" in shape:
+        return shape["enum"][0]
+    if shape.get("format") in ("date", "date-time"):
+        return "2025-03-01"
+    return {"integer": 3, "number": 1.5, "boolean": True}.get(str(shape.get("type")), "some text")
+
+
+def _given(tool: Tool) -> dict[str, Any]:
+    """The schema of a result as a program gets it: what the SDK for MCP wraps as {"result": …} is unwrapped."""
+    schema = tool.returns or {}
+    inside = schema.get("properties", {})
+    return {**inside["result"], "$defs": schema.get("$defs", {})} if list(inside) == ["result"] else schema
 
 
 def _kind(shape: dict[str, Any], defs: dict[str, Any], depth: int = 0) -> str:
@@ -97,6 +129,9 @@ def _kind(shape: dict[str, Any], defs: dict[str, Any], depth: int = 0) -> str:
     if shape.get("type") == "array":
         return f"list[{_kind(shape.get('items', {}), defs, depth + 1)}]"
     if "properties" in shape and depth < 3:
-        inside = ", ".join(f"{name!r}: {_kind(one, defs, depth + 1)}" for name, one in shape["properties"].items())
-        return f"{{{inside}}}"
+        kinds = {name: _kind(one, defs, depth + 1) for name, one in shape["properties"].items()}
+        # Of plain values the names are enough: the description of twenty tools has to stay short.
+        return (
+            f"{{{', '.join(f'{name!r}: {kind}' if kind[0] in '[{l' else repr(name) for name, kind in kinds.items())}}}"
+        )
     return plain.get(str(shape.get("type")), "dict" if shape.get("type") == "object" else "Any")

@@ -9,17 +9,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-from llmlab.errors import LabError
 
 VARIABLE = "LLMLAB_SHARED"
 START_SECONDS = 120  # a slow disk reads a gigabyte in this time
@@ -42,12 +38,12 @@ def begin(box: str) -> subprocess.Popen[bytes]:
     """Start a server for this model of the catalogue beside this process, and tell those that this process starts."""
     folder = Path(tempfile.mkdtemp(prefix="llmlab-"))  # of mode 0700
     state = folder / "server.json"
-    command = [sys.executable, "-m", "llmlab.llm.shared", box, str(state)]
+    command = [sys.executable, "-m", "llmlab.llm.serve", box, str(state)]
     # Detached from the terminal's Ctrl+C: JupyterLab asks first whether to end, and cells may go on meanwhile.
     apart: dict[str, Any] = (
         {"creationflags": 0x00000200} if sys.platform == "win32" else {"start_new_session": True}
     )  # CREATE_NEW_PROCESS_GROUP
-    _write(state, {"box": box, "pid": os.getpid()})  # until the process puts its own there
+    write(state, {"box": box, "pid": os.getpid()})  # until the process puts its own there
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, **apart)
     _begun.append(process)  # the pipe is open as long as somebody holds it
     os.environ[VARIABLE] = str(state)
@@ -69,36 +65,8 @@ def find(box: str) -> Shared | None:
     return None
 
 
-def serve(box: str, state: Path) -> None:
-    """What the process does: load the model, say where it answers, and end when the parent's end of the pipe closes."""
-    _write(state, {"box": box, "pid": os.getpid()})
-    threading.Thread(target=_end_with_the_parent, args=[state], daemon=True).start()
-    # Imported here: `local` asks this module for the shared server.
-    from llmlab import settings
-    from llmlab.llm import local, weights
-
-    config = settings.load()
-    chosen = weights.get(box)
-    try:
-        made = local.Embedded(weights.find(chosen, config.cache), config.threads, chosen.name, sha256=chosen.sha256)
-    except LabError:
-        _end(state)  # each kernel then starts its own, and its reader is told what is wrong
-    told = Shared(made.base_url, made.api_key, made.name, made.provenance)
-    _write(state, {"box": box, "pid": os.getpid(), **asdict(told)})
-    threading.Event().wait()
-
-
-def _end_with_the_parent(state: Path) -> None:
-    sys.stdin.buffer.read()
-    _end(state)
-
-
-def _end(state: Path) -> None:
-    shutil.rmtree(state.parent, ignore_errors=True)
-    os._exit(0)  # at once: an answer that is being written has no reader any more
-
-
-def _write(state: Path, content: dict[str, Any]) -> None:
+def write(state: Path, content: dict[str, Any]) -> None:
+    """Put a state file in place, whole."""
     part = state.with_suffix(f".{os.getpid()}")
     part.write_text(json.dumps(content), encoding="utf-8")
     part.replace(state)
@@ -115,7 +83,3 @@ def _is_alive(pid: Any) -> bool:
     import psutil
 
     return isinstance(pid, int) and psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-
-
-if __name__ == "__main__":
-    serve(sys.argv[1], Path(sys.argv[2]))

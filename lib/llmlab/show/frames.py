@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from llmlab.show.traces import Mermaid, _clean, _short
+from llmlab.show.mermaid import Mermaid, clean, short
 from llmlab.show.view import COLOURS, QUIET, View, folded, pretty, table_of
 from llmlab.show.widgets import Panel
 
@@ -80,17 +80,17 @@ def sequence(trace: Trace) -> View:
         return _nothing()
     names = list(dict.fromkeys(str(step.server) for step in steps))
     ids = {name: f"s{number}" for number, name in enumerate(names)}
-    title = _clean(f"Frames between the host and {', '.join(names)}")
+    title = clean(f"Frames between the host and {', '.join(names)}")
     lines = ["sequenceDiagram", f"  accTitle: {title}", "  participant host as the host"]
-    lines += [f"  participant {ids[name]} as {_clean(name)}" for name in names]
+    lines += [f"  participant {ids[name]} as {clean(name)}" for name in names]
     for step in steps:
         server, kind = ids[str(step.server)], step.frame
         ends = ("host", server) if step.direction == "sent" else (server, "host")
         arrow = {"request": "->>", "notification": "-)", "result": "-->>"}.get(kind, "--x")
         if kind in ("http", "ended"):
-            lines.append(f"  Note over host,{server}: {_clean(step.name)}")
+            lines.append(f"  Note over host,{server}: {clean(step.name)}")
         else:
-            lines.append(f"  {ends[0]}{arrow}{ends[1]}: {_clean(label(step))}")
+            lines.append(f"  {ends[0]}{arrow}{ends[1]}: {clean(label(step))}")
     return Mermaid("\n".join(lines))
 
 
@@ -98,7 +98,7 @@ def table(trace: Trace) -> View:
     """One row a frame, with the whole message folded under it."""
     rows = []
     for number, step in enumerate(frames(trace), 1):
-        brief = _short(label(step), 80)
+        brief = short(label(step), 80)
         data = step.get("llmlab.message", step.headers)
         detail = View(escape(brief, quote=False) + (folded("all of it", data) if data else ""), brief)
         rows.append([number, way(step), step.frame, detail])
@@ -177,7 +177,7 @@ def way(step: Step) -> str:
 
 def _one(step: Step, number: int, of: int) -> View:
     reply = f"{step.name}. " if step.frame in ("result", "error") else ""
-    head = f"{number} of {of}. {way(step)}: {reply}{_short(label(step), 120)}"
+    head = f"{number} of {of}. {way(step)}: {reply}{short(label(step), 120)}"
     data = step.get("llmlab.message", step.headers)
     body = escape(data if isinstance(data, str) else pretty(data)) if data else ""
     html = (

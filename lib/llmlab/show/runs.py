@@ -5,7 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from llmlab.show.traces import Mermaid, _clean, summary, tree
+from llmlab.show.mermaid import Mermaid, clean
+from llmlab.show.traces import summary, tree
 from llmlab.show.view import QUIET, View
 
 if TYPE_CHECKING:
@@ -32,11 +33,11 @@ def letters(trace: Trace) -> Mermaid:
     """Who wrote what to whom in a team: its letters as a sequence diagram."""
     sent = [step for step in trace.of("event") if step.name == "letter"]
     people = list(dict.fromkeys(step.get(end) for step in sent for end in ("sender", "to")))
-    lines = ["sequenceDiagram", f"  accTitle: {_clean(f'Letters of {trace.name}')}"]
-    lines += [f"  participant p{number} as {_clean(name)}" for number, name in enumerate(people)]
+    lines = ["sequenceDiagram", f"  accTitle: {clean(f'Letters of {trace.name}')}"]
+    lines += [f"  participant p{number} as {clean(name)}" for number, name in enumerate(people)]
     for step in sent:
         sender, to = (people.index(step.get(end)) for end in ("sender", "to"))
         arrow = "--x" if step.get("kind") == "failure" else "->>"
         said = f"{step.get('kind')}: {step.get('text')}"
-        lines.append(f"  p{sender}{arrow}p{to}: {_clean(said)}")
+        lines.append(f"  p{sender}{arrow}p{to}: {clean(said)}")
     return Mermaid("\n".join(lines))

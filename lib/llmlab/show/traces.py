@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from llmlab.show import frames
+from llmlab.show.mermaid import Mermaid, clean, short
 from llmlab.show.view import COLOURS, MARKS, Picture, View, folded, mark, table_of
 
 if TYPE_CHECKING:
@@ -80,7 +82,7 @@ def timeline(shown: Trace | Run) -> Picture:
 
 def sequence(trace: Trace) -> Mermaid:
     """Who sent what to whom: the calls of the trace as a Mermaid sequence diagram, which Jupyter draws."""
-    lines = ["sequenceDiagram", f"  accTitle: {_clean(f'Sequence of {trace.name}')}", "  participant app as the app"]
+    lines = ["sequenceDiagram", f"  accTitle: {clean(f'Sequence of {trace.name}')}", "  participant app as the app"]
     seen: dict[str, str] = {}
     body: list[str] = []
     for step in trace:
@@ -88,20 +90,10 @@ def sequence(trace: Trace) -> Mermaid:
             continue
         who = step.get("gen_ai.request.model") if step.kind == "model" else step.name
         name = seen.setdefault(f"{step.kind} {who}", f"p{len(seen)}")
-        asked, answered = _asked(step), _answered(step)
-        body += [f"  app->>{name}: {_clean(asked)}", f"  {name}-->>app: {_clean(answered)}"]
-    lines += [f"  participant {name} as {_clean(full)}" for full, name in seen.items()]
+        asked, said = _asked(step), answered(step)
+        body += [f"  app->>{name}: {clean(asked)}", f"  {name}-->>app: {clean(said)}"]
+    lines += [f"  participant {name} as {clean(full)}" for full, name in seen.items()]
     return Mermaid("\n".join(lines + body))
-
-
-class Mermaid(View):
-    """A Mermaid diagram: drawn by JupyterLab, its source elsewhere."""
-
-    def __init__(self, source: str):
-        super().__init__("", source)
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"text/markdown": f"```mermaid\n{self.text}\n```", "text/plain": self.text}
 
 
 def _seconds(trace: Trace) -> float:
@@ -129,7 +121,8 @@ def _asked(step: Step) -> str:
     return str(messages[-1].get("content") or step.name)
 
 
-def _answered(step: Step) -> str:
+def answered(step: Step) -> str:
+    """What a step gave back, as text."""
     if step.error:
         return step.error
     if step.kind == "tool":
@@ -141,29 +134,13 @@ def _answered(step: Step) -> str:
 
 
 def _title(step: Step) -> str:
-    from llmlab.show import frames  # which imports this module
-
     return frames.way(step) if step.kind == "protocol" else step.name
 
 
 def _brief(step: Step, width: int) -> str:
     if step.kind == "protocol":
-        from llmlab.show import frames
-
-        return _short(frames.label(step), width)
+        return short(frames.label(step), width)
     if step.kind in ("model", "tool") and not step.error:
-        answered = _short(_answered(step), width // 2)
-        return f"{_short(_asked(step), width - len(answered) - 3)} → {answered}"
-    return _short(step.error or " ".join(f"{k}={v}" for k, v in step.attributes.items()), width)
-
-
-def _short(text: str, width: int) -> str:
-    """The text on one line, cut to a number of characters."""
-    text = " ".join(text.split())
-    return text if len(text) <= width else text[: width - 1] + "…"
-
-
-def _clean(text: str) -> str:
-    """Text that Mermaid takes as text: no line breaks, and none of its own signs."""
-    text = _short(text, 60)
-    return "".join(f"#{ord(c)};" if c in '#;:<>{}"`&$' else c for c in text) or "(nothing)"
+        said = short(answered(step), width // 2)
+        return f"{short(_asked(step), width - len(said) - 3)} → {said}"
+    return short(step.error or " ".join(f"{k}={v}" for k, v in step.attributes.items()), width)
