@@ -14,6 +14,7 @@ import contextlib
 import importlib
 import json
 import math
+import sys
 import weakref
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -45,6 +46,7 @@ class ServerTool(Tool):
     """A tool whose server checks the arguments, and whose host keeps the time: a person may think longer."""
 
     timeout: float = math.inf
+    limit: int = sys.maxsize  # the host has cut the result
     offer: Offer = field(kw_only=True)
 
     async def _run(self, arguments: str | dict[str, Any]) -> Any:

@@ -42,6 +42,7 @@ class Tool:
     function: Callable[..., Any]
     timeout: float = TIMEOUT
     returns: dict[str, Any] | None = None  # a JSON schema of the result, where it is known
+    limit: int = LIMIT  # characters of the result that a model gets to read
 
     def openai(self) -> dict[str, Any]:
         """The form in which a chat request offers it."""
@@ -70,7 +71,7 @@ class Tool:
                 with awake():
                     async with clock:
                         value = await self._run(arguments)
-                result = ToolResult(True, _cut(value if isinstance(value, str) else _json(value)), value)
+                result = ToolResult(True, _cut(value if isinstance(value, str) else _json(value), self.limit), value)
             except ToolError as error:
                 result = ToolResult(False, f"error: {error}")
             except Exception as error:  # a tool's own failure is for the model to read, not for the reader's cell
@@ -115,10 +116,10 @@ def _checked(name: str, function: Callable[..., Any], arguments: dict[str, Any])
 _ENDING = (SystemExit, KeyboardInterrupt, GeneratorExit, StopIteration)
 
 
-def _cut(text: str) -> str:
-    if len(text) <= LIMIT:
+def _cut(text: str, limit: int) -> str:
+    if len(text) <= limit:
         return text
-    return f"{text[:LIMIT]}\n[Cut here: the result has {len(text):,} characters, of which {LIMIT:,} fit. Ask for less.]"
+    return f"{text[:limit]}\n[Cut here: the result has {len(text):,} characters, of which {limit:,} fit. Ask for less.]"
 
 
 def wrong_arguments(name: str, error: ValidationError) -> str:
