@@ -1,9 +1,7 @@
 """From the dialogues in worlds/ to conversations that teach calling tools: read, fill in, check.
 
-A world is a made-up business with its tools and what people say there. `>` begins a dialogue, `>>` goes on in it, `<` is
-the model's reply; wordings stand beside each other (`|`), `call … => …` is a call with its result, `and …` a second one in
-the same reply. Each dialogue is drawn many times, with other values, other wordings and another choice of tools.
-`dialogues.py check FILE …` validates files.
+`>` begins a dialogue, `>>` goes on in it, `<` is the model's reply; wordings stand beside each other (`|`), `call … => …` is a
+call with its result, `and …` a second one in the same reply. `dialogues.py check FILE …` validates files.
 """
 
 from __future__ import annotations

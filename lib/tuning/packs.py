@@ -1,8 +1,7 @@
 """From worlds to what is trained on: conversations that share their tools, packed behind one copy of these.
 
-Most tokens of a conversation are the description of its tools. So several conversations with the same tools share that
-beginning: none sees the others (a mask), and each goes on from it (positions). It makes three times as many conversations
-of the same number of tokens.
+Most tokens of a conversation are its tools. None of the conversations sees the others (a mask), and each goes on from the
+shared beginning (positions): three times as many conversations of the same number of tokens.
 """
 
 from __future__ import annotations
