@@ -4,9 +4,12 @@ import asyncio
 import json
 import os
 import sqlite3
+import subprocess
+import sys
 from functools import partial
 from importlib import import_module
 from inspect import isclass, isfunction
+from pathlib import Path
 from typing import Any
 
 import nbformat
@@ -64,6 +67,22 @@ def test_a_head_is_escaped() -> None:
     head = lesson.Chapter("x", "t", "<b>?", 1, 1, (), "<i>", (), ())
     assert "<b>?" not in html_of(head)
     assert "<i>" not in html_of(head)
+
+
+PUTS = (
+    "import sys; from llmlab.lesson import state; [state.put('passed', f'{sys.argv[1]}.{n}', True) for n in range(25)]"
+)
+
+
+def test_several_notebooks_keep_what_they_know_at_once(tmp_path: Path) -> None:
+    env = {**os.environ, "LLMLAB_STATE": str(tmp_path)}
+    started = [subprocess.Popen([sys.executable, "-c", PUTS, str(n)], env=env) for n in range(4)]
+    assert [process.wait(timeout=60) for process in started] == [0] * 4
+    kept = json.loads((tmp_path / "progress.json").read_text(encoding="utf-8"))["passed"]
+    assert len(kept) == 100
+    assert not list(tmp_path.glob("*.lock"))
+    (tmp_path / "progress.lock").touch()  # of a notebook that was killed in the middle
+    assert subprocess.run([sys.executable, "-c", PUTS, "9"], env=env, timeout=60).returncode == 0
 
 
 @pytest.mark.parametrize("number", ["77", "", "0", "one", "01_api_vs_app.ipynb"])

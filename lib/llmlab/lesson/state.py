@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import time
 import warnings
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from llmlab import settings
+
+WAITS = 2.0  # seconds; keeping something takes milliseconds
 
 
 def load() -> dict[str, Any]:
@@ -20,17 +26,36 @@ def load() -> dict[str, Any]:
 
 
 def put(section: str, name: str, value: Any) -> None:
-    """Keep one thing, replacing the file in one step so that a second notebook never reads half of it."""
-    data = load()
-    data.setdefault(section, {})[name] = value
+    """Keep one thing. Several notebooks may do so at once: each waits for the other, and none reads half a file."""
     folder = settings.load().state
     part = folder / f"progress.{os.getpid()}.tmp"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(data, indent=1), encoding="utf-8")
-        part.replace(folder / "progress.json")
+        with _alone(folder / "progress.lock"):
+            data = load()
+            data.setdefault(section, {})[name] = value
+            part.write_text(json.dumps(data, indent=1), encoding="utf-8")
+            part.replace(folder / "progress.json")
     except OSError as error:  # a chapter has to run in a folder that cannot be written, too
         warnings.warn(f"Your progress cannot be kept ({error}); name a folder in LLMLAB_STATE.", stacklevel=3)
+
+
+@contextlib.contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Hold a lock that works on each system: who makes the file has it. One that was left behind counts for a moment only."""
+    until = time.monotonic() + WAITS
+    while True:
+        try:
+            os.close(os.open(lock, os.O_CREAT | os.O_EXCL))
+            break
+        except FileExistsError:
+            if time.monotonic() > until:
+                break  # whoever held it has ended in the middle
+            time.sleep(0.005)
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
 
 
 def get(section: str, name: str, default: Any = None) -> Any:
