@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf, nan
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import platformdirs
 from dotenv import dotenv_values
@@ -48,6 +49,12 @@ class Settings:
     def uses_endpoint(self) -> bool:
         """A key alone is not enough: it may stand in the environment for another program, and calls cost money."""
         return bool(self.base_url or self.model)
+
+
+def is_here(url: str) -> bool:
+    """Whether an address is this machine's own: no proxy reaches it, whatever the environment says."""
+    host = urlsplit(url).hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def load(environment: Mapping[str, str] | None = None, env_file: Path | None = None) -> Settings:

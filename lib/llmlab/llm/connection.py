@@ -61,7 +61,7 @@ async def connect(which: Source | Size | None = None, *, label: str = "model", *
 def proxy_of(url: str) -> str | None:
     """The proxy that the environment (HTTPS_PROXY, NO_PROXY …) wants for an address; none for this machine's own."""
     where = httpx2.URL(url)
-    if where.host in ("localhost", "::1") or where.host.startswith("127."):
+    if settings.is_here(url):
         return None
     proxies = urllib.request.getproxies()
     return None if urllib.request.proxy_bypass(where.host) else proxies.get(where.scheme) or proxies.get("all")

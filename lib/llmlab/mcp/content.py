@@ -9,6 +9,7 @@ from typing import Any
 from mcp_types import CallToolResult, GetPromptResult, ReadResourceResult
 
 from llmlab.llm.chat import Message
+from llmlab.tools.tool import cut
 
 
 class Content(str):
@@ -32,7 +33,7 @@ def of_call(result: CallToolResult, limit: int, misfit: str = "") -> Content:
         lines.append(json.dumps(structured, ensure_ascii=False, indent=2, default=str))
     if misfit:
         lines.append(f"[{misfit}]")
-    return Content(_cut("\n".join(lines) or "(nothing)", limit), blocks, structured)
+    return Content(cut("\n".join(lines) or "(nothing)", limit), blocks, structured)
 
 
 def of_read(result: ReadResourceResult, limit: int) -> Content:
@@ -45,7 +46,7 @@ def of_read(result: ReadResourceResult, limit: int) -> Content:
         blocks.append(picture if is_picture else {"type": "resource", "resource": data})
     whole = len(blocks) == 1 and blocks[0].get("resource", {}).get("text")
     text = whole or "\n".join(line(block) for block in blocks)
-    return Content(_cut(text or "(nothing)", limit), blocks)
+    return Content(cut(text or "(nothing)", limit), blocks)
 
 
 def of_prompt(result: GetPromptResult, limit: int) -> list[Message]:
@@ -53,7 +54,7 @@ def of_prompt(result: GetPromptResult, limit: int) -> list[Message]:
     messages: list[Message] = []
     for message in result.messages:
         block = message.content.model_dump(mode="json", by_alias=True, exclude_none=True)
-        messages.append({"role": message.role, "content": Content(_cut(line(block), limit), [block])})
+        messages.append({"role": message.role, "content": Content(cut(line(block), limit), [block])})
     return messages
 
 
@@ -98,9 +99,3 @@ def _says(line: str, value: Any) -> bool:
         return line == value or json.loads(line) == value
     except ValueError:
         return False
-
-
-def _cut(text: str, limit: int) -> str:
-    if len(text) <= limit:
-        return text
-    return f"{text[:limit]}\n[Cut here: the result has {len(text):,} characters, of which {limit:,} fit. Ask for less.]"

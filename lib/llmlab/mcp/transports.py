@@ -25,7 +25,7 @@ from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.server import MCPServer
 
-from llmlab import redaction
+from llmlab import redaction, settings
 from llmlab.errors import ServerError
 from llmlab.mcp.tap import is_secret
 
@@ -213,18 +213,12 @@ async def _over_stdio(given: StdioServerParameters, stderr: Stderr) -> AsyncIter
             yield streams
 
 
-def _is_here(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.")
-
-
 @contextlib.asynccontextmanager
 async def _over_http(remote: Remote, hooks: dict[str, list[Any]]) -> AsyncIterator[Any]:
     timeout = httpx2.Timeout(CONNECT, read=None)  # how long a call may take, the host decides
     async with (
-        # No proxy reaches this machine's own addresses, whatever the environment says.
         httpx2.AsyncClient(
-            headers=remote.headers, timeout=timeout, event_hooks=hooks, trust_env=not _is_here(remote.url)
+            headers=remote.headers, timeout=timeout, event_hooks=hooks, trust_env=not settings.is_here(remote.url)
         ) as client,
         streamable_http_client(remote.url, http_client=client) as streams,
     ):

@@ -71,7 +71,7 @@ class Tool:
                 with awake():
                     async with clock:
                         value = await self._run(arguments)
-                result = ToolResult(True, _cut(value if isinstance(value, str) else _json(value), self.limit), value)
+                result = ToolResult(True, cut(value if isinstance(value, str) else _json(value), self.limit), value)
             except ToolError as error:
                 result = ToolResult(False, f"error: {error}")
             except Exception as error:  # a tool's own failure is for the model to read, not for the reader's cell
@@ -116,7 +116,8 @@ def _checked(name: str, function: Callable[..., Any], arguments: dict[str, Any])
 _ENDING = (SystemExit, KeyboardInterrupt, GeneratorExit, StopIteration)
 
 
-def _cut(text: str, limit: int) -> str:
+def cut(text: str, limit: int) -> str:
+    """A text that a model gets to read: at most so many characters, and a sentence where it was longer."""
     if len(text) <= limit:
         return text
     return f"{text[:limit]}\n[Cut here: the result has {len(text):,} characters, of which {limit:,} fit. Ask for less.]"
