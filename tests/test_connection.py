@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from llmlab import MissingCapability, ModelError, connect
+from llmlab import ModelError, connect
 from llmlab.errors import RecordingError, RecordingMiss, SettingsError
 from llmlab.llm import local
 from stub import KEY, Stub, reply
@@ -44,7 +44,7 @@ async def test_without_any_setting_the_box_answers(box: Stub) -> None:
     model = await connect()
     answer = await model.chat("Hi")
     assert (model.source, model.name, answer.source, answer.text) == ("embedded", "box", "embedded", "From the box.")
-    assert model.known_capabilities == {"tools": True, "json_schema": True, "logprobs": True}
+    assert model.abilities == {"tools": True, "json_schema": True, "logprobs": True}
     assert answer.provenance["llmlab.weights.file"] == "b.gguf"
     assert model.trace.steps[0].get("llmlab.weights.file") == "b.gguf"
 
@@ -55,7 +55,7 @@ async def test_the_environment_names_the_endpoint(stub: Stub, monkeypatch: pytes
     model = await connect()
     answer = await model.chat("Hi")
     assert (model.source, model.name, answer.source) == ("endpoint", "stub-model", "endpoint")
-    assert model.known_capabilities == {"tools": True}
+    assert model.abilities == {"tools": True}
     assert stub.headers[0]["authorization"] == f"Bearer {KEY}"
 
 
@@ -120,9 +120,7 @@ async def test_each_label_has_its_own_replies(stub: Stub, tmp_path: Path) -> Non
     one = {"replay": tmp_path, "chapter": "one", "strict": True}
     writer, judge = await connect(label="writer", **one), await connect(label="judge", **one)
     assert [(await m.chat("Hi")).text for m in (judge, writer)] == ["Second.", "First."]
-    assert (writer.known_capabilities, judge.known_capabilities) == ({}, {"tools": True})
-    with pytest.raises(MissingCapability):
-        await judge.require("vision")
+    assert (writer.abilities, judge.abilities) == ({}, {"tools": True})
 
 
 async def test_a_replay_has_the_seconds_the_seed_and_the_day_of_the_recording(stub: Stub, tmp_path: Path) -> None:

@@ -142,9 +142,9 @@ async def test_a_limit_on_the_tokens_is_kept_and_told(server: Server) -> None:
 
 async def test_capabilities_are_found_out(server: Server) -> None:
     model = await connect()
-    assert model.known_capabilities == {}
+    assert model.abilities == {}
     assert {c: await model.can(c) for c in server.capabilities} == server.capabilities
-    assert model.known_capabilities == server.capabilities
+    assert model.abilities == server.capabilities
 
 
 async def test_a_schema_makes_json_of_its_shape(server: Server) -> None:

@@ -13,9 +13,8 @@ from llmlab import LabError, ModelError, ToolError
 from llmlab.agents import SingleStep, ToolLoop
 from llmlab.errors import SettingsError
 from llmlab.llm import failures
-from llmlab.llm.chat import whole_letters
 from llmlab.llm.connection import _key, _pause, proxy_of
-from llmlab.llm.reply import Assembled, calls_of, text_of
+from llmlab.llm.reply import Stream, calls_of, text_of, whole_letters
 from llmlab.tools import tool
 from stub import reply
 
@@ -80,7 +79,7 @@ STREAMS: dict[str, tuple[list[list[Any]], list[tuple[str, str, str]]]] = {
 @pytest.mark.parametrize("name", STREAMS)
 def test_a_stream_of_calls_is_put_together_whatever_its_indexes(name: str) -> None:
     deltas, wanted = STREAMS[name]
-    answer = Assembled()
+    answer = Stream()
     for parts in deltas:
         answer.add({"choices": [{"index": 0, "delta": {"tool_calls": parts}}]})
     message = answer.response()["choices"][0]["message"]
@@ -100,7 +99,7 @@ MESSAGES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("name", MESSAGES)
 async def test_what_streams_equals_what_comes_whole(name: str) -> None:
     message = {"role": "assistant", **MESSAGES[name]}
-    answer = Assembled()
+    answer = Stream()
     for delta in ({"role": "assistant"}, MESSAGES[name], {}):
         answer.add({"choices": [{"index": 0, "delta": delta, "finish_reason": None if delta else "stop"}]})
     made = answer.response()["choices"][0]["message"]
@@ -114,7 +113,7 @@ async def test_what_streams_equals_what_comes_whole(name: str) -> None:
 
 
 def test_a_chunk_may_lack_everything() -> None:
-    answer = Assembled()
+    answer = Stream()
     for chunk in (
         {},
         {"choices": []},

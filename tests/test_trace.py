@@ -673,17 +673,6 @@ def test_a_line_that_was_cut_is_passed_over_and_the_next_attempt_stands_on_its_o
     assert len(Trace.load(file)) == 2
 
 
-def test_a_broken_line_in_the_middle_is_no_cut_one(tmp_path: Path) -> None:
-    file = tmp_path / "run.jsonl"
-    first = Trace.resume(file, "run")
-    for x in "ab":
-        ask(first, x, x)
-    header, a, b, _ = file.read_text(encoding="utf-8").split("\n")
-    file.write_text("\n".join([header, a[:-9], b, ""]), encoding="utf-8")
-    with pytest.raises(LabError, match="a line in its middle is broken"):
-        Trace.resume(file, "run")
-
-
 def test_a_file_that_got_no_room_for_its_first_line_is_begun_anew(tmp_path: Path) -> None:
     file = tmp_path / "run.jsonl"
     file.touch()

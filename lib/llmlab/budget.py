@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from llmlab.errors import BudgetExceeded
+
+if TYPE_CHECKING:
+    from llmlab.trace import Step
 
 
 @dataclass
 class Totals:
-    """The sum over a trace. `cost` is None when no price is configured."""
+    """The sum over some steps. `cost` is None when no price is configured."""
 
     steps: int = 0
     model_calls: int = 0
@@ -19,6 +24,23 @@ class Totals:
     cached_tokens: int = 0
     seconds: float = 0.0
     cost: float | None = None
+
+    @classmethod
+    def of(cls, steps: Iterable[Step], seconds: float | None = None) -> Totals:
+        """Add up steps; a call counts as soon as it begins. Without `seconds`, the end of the last one counts."""
+        total = cls(seconds=seconds or 0.0)
+        for step in steps:
+            total.steps += 1
+            total.model_calls += step.kind == "model"
+            total.tool_calls += step.kind == "tool"
+            total.input_tokens += step.get("gen_ai.usage.input_tokens") or 0
+            total.output_tokens += step.get("gen_ai.usage.output_tokens") or 0
+            total.cached_tokens += step.get("gen_ai.usage.cache_read.input_tokens") or 0
+            if (cost := step.get("llmlab.cost")) is not None:
+                total.cost = (total.cost or 0.0) + cost
+            if seconds is None:
+                total.seconds = max(total.seconds, step.end or 0.0)
+        return total
 
     @property
     def tokens(self) -> int:
@@ -39,25 +61,20 @@ class Budget:
 
     def check(self, spent: Totals) -> None:
         """Raises BudgetExceeded if one more model or tool step would go over a limit."""
-        used = {
-            "steps": (self.steps, spent.model_calls + spent.tool_calls, "{:,} model and tool steps"),
-            "tokens": (self.tokens, spent.tokens, "{:,} tokens"),
-            "seconds": (self.seconds, spent.seconds, "{:.1f} seconds"),
-            "money": (self.money, spent.cost or 0.0, "{:.6f} in money"),
-        }
-        for limit, (allowed, so_far, words) in used.items():
-            if allowed is not None and so_far >= allowed:
-                raise BudgetExceeded(
-                    limit,
-                    f"The budget allows {words.format(allowed)} and {words.format(so_far)} are used, so the run stops "
-                    f"here with its trace kept; raise it with Budget({limit}=…) if the task needs more.",
-                )
+        self._allow("steps", spent.model_calls + spent.tool_calls, "{:,} model and tool steps")
+        self._allow("tokens", spent.tokens, "{:,} tokens")
+        self._allow("seconds", spent.seconds, "{:.1f} seconds")
+        self._allow("money", spent.cost or 0.0, "{:.6f} in money")
 
     def check_depth(self, spans: int) -> None:
         """Raises BudgetExceeded if one more span inside the open ones would be too deep."""
-        if self.depth is not None and spans >= self.depth:
+        self._allow("depth", spans, "{} spans inside each other")
+
+    def _allow(self, limit: str, used: float, words: str) -> None:
+        allowed = getattr(self, limit)
+        if allowed is not None and used >= allowed:
             raise BudgetExceeded(
-                "depth",
-                f"The budget allows {self.depth} spans inside each other and all are open, so the run stops here with "
-                f"its trace kept; raise it with Budget(depth=…) if the task needs more.",
+                limit,
+                f"The budget allows {words.format(allowed)} and {words.format(used)} are used, so the run stops here "
+                f"with its trace kept; raise it with Budget({limit}=…) if the task needs more.",
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,7 @@ def redact(text: str) -> str:
     """The text without hidden keys and without the path of the reader's home folder."""
     for secret in _secrets:
         text = text.replace(secret, "[key]")
-    home = _home() if _home_path() in text else None
-    return home.sub("~", text) if home else text
-
-
-@lru_cache
-def _home() -> re.Pattern[str] | None:
-    return re.compile(re.escape(_home_path()) + r"(?![\w.-])") if len(_home_path()) > 3 else None
+    return _home().sub("~", text) if _home_path() in text and len(_home_path()) > 3 else text
 
 
 def plain(value: Any) -> Any:
@@ -51,16 +45,15 @@ def parsed(text: str) -> Any:
     With the short escapes each letter has one spelling, so what is hidden would stand in the text, escaped alike. With
     \\u and \\/ a letter may be written otherwise: then each string is looked at.
     """
-    data, odd = json.loads(text), "\\u" in text or "\\/" in text
-    return plain(data) if odd or _escaped(_home_path()) in text or any(_escaped(s) in text for s in _secrets) else data
+    hidden = any(json.dumps(secret, ensure_ascii=False)[1:-1] in text for secret in (*_secrets, _home_path()))
+    return plain(json.loads(text)) if hidden or "\\u" in text or "\\/" in text else json.loads(text)
 
 
-@lru_cache(maxsize=1000)
-def _escaped(text: str) -> str:
-    """As it stands inside a JSON string."""
-    return json.dumps(text, ensure_ascii=False)[1:-1]
+@cache
+def _home() -> re.Pattern[str]:
+    return re.compile(re.escape(_home_path()) + r"(?![\w.-])")
 
 
-@lru_cache
+@cache
 def _home_path() -> str:
     return str(Path.home())

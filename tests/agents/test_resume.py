@@ -247,7 +247,7 @@ async def test_the_file_of_another_task_or_agent_is_refused_and_left_alone(tmp_p
     assert (script.asked, path.read_bytes()) == ([], before)
 
 
-@pytest.mark.parametrize("content", [b"hello\n", b"\xff\xfe", b'{"llmlab_trace": 1, "name": "x"}\nhello\nhello\n'])
+@pytest.mark.parametrize("content", [b"hello\n", b"\xff\xfe"])
 async def test_a_file_that_is_no_saved_run_is_refused_and_left_alone(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_bytes(content)

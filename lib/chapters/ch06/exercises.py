@@ -126,7 +126,7 @@ class EarlyVote(SelfConsistency):
     async def work(self, run):
         ask, answers = self.prompt("task", task=run.task), []
         for seed in range(self.samples):
-            reply = await self.model.chat(ask, temperature=self.temperature, seed=seed, stream=False)
+            reply = await self.model.chat(ask, temperature=self.temperature, seed=seed)
             answers.append(answer_of(reply.text))
             run.answer = max(answers, key=answers.count)
             if answers.count(run.answer) == 2:

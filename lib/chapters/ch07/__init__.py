@@ -116,7 +116,7 @@ class Desk:
             raise ToolError("there are no facts yet; find some first")
         lines = "\n".join("; ".join(facts) for facts in self.facts.values())
         ask = f"Make an outline for a blog post about {self.product}. Answer with JSON: a heading for each line of facts.\n{lines}"
-        reply = await self.model.chat(ask, schema=outline_of(len(self.facts)), stream=False)
+        reply = await self.model.chat(ask, schema=outline_of(len(self.facts)))
         self.headings = reply.json()["headings"]
         self._keep()
         return self.headings
@@ -129,7 +129,7 @@ class Desk:
         ask = section_prompt(self.product, heading, facts)
         if number in self.advice:  # the check has found something
             ask = f"Revise the text by this advice: {self.advice.pop(number)}\n\n{self.sections[number]}"
-        self.sections[number] = (await self.model.chat(ask, max_tokens=120, stream=False)).text.strip()
+        self.sections[number] = (await self.model.chat(ask, max_tokens=120)).text.strip()
         self._keep()
         return self.sections[number]
 
@@ -223,7 +223,7 @@ class OneCall(Agent):
         """Ask once."""
         facts = "\n".join(f"- {fact}" for fact in all_facts(self.shop, product_in(run.task)))
         ask = f"{run.task} Write two to four sentences for each section. Use all these facts and no others:\n{facts}"
-        run.answer = (await self.model.chat(ask, max_tokens=300, stream=False)).text
+        run.answer = (await self.model.chat(ask, max_tokens=300)).text
 
 
 class PostWriter(PlanAndAct):

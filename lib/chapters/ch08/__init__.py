@@ -258,7 +258,7 @@ async def verdicts(
         for criterion, text, truth in cases:
             for name, judge in judges.items():
                 asked = ask.replace("{text}", text).replace("{criterion}", criterion)
-                reply = await judge.chat(asked, schema=Verdict, max_tokens=120, stream=False)
+                reply = await judge.chat(asked, schema=Verdict, max_tokens=120)
                 said = '"meets": true' in reply.text  # also in a verdict whose advice was too long
                 row = {"variant": name, "task": text, "criterion": criterion, "meets": truth, "said": said}
                 rows.append({**row, "right": said == truth, "tokens": reply.input_tokens + reply.output_tokens})

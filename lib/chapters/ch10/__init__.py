@@ -267,7 +267,7 @@ class Brief(SingleStep):
 
     async def work(self, run: Run) -> None:
         """Ask."""
-        run.answer = (await self.model.chat(run.task, max_tokens=160, stream=False)).text.strip()
+        run.answer = (await self.model.chat(run.task, max_tokens=160)).text.strip()
 
 
 class Asks(Agent):

@@ -458,7 +458,7 @@ async def answer_of(host: Host, question: Question) -> tuple[list[Content], str]
 async def tokens(model: Model, text: str, tools: Sequence[Any] = ()) -> int:
     """How many tokens the model reads of a request. The box only counts; elsewhere one token is asked for."""
     if "llmlab.weights.sha256" not in model.provenance:
-        return (await model.chat(text, tools=tools, max_tokens=1, stream=False)).input_tokens
+        return (await model.chat(text, tools=tools, max_tokens=1)).input_tokens
     body = {"messages": [{"role": "user", "content": text}], "tools": [tool.openai() for tool in tools]}
     counted = await model.post("/chat/completions/input_tokens", body if tools else {"messages": body["messages"]})
     return int(counted["input_tokens"])

@@ -348,7 +348,7 @@ async def careless(model, servers, task):
                 for tool in (await client.list_tools()).tools:
                     shown = {"name": tool.name, "description": tool.description, "parameters": tool.input_schema}
                     owner[tool.name], offered[tool.name] = client, {"type": "function", "function": shown}
-            decided = await model.chat(seen, tools=[*offered.values()], stream=False, max_tokens=100)
+            decided = await model.chat(seen, tools=[*offered.values()], max_tokens=100)
             seen.append(decided.message)
             for call in decided.tool_calls:
                 result = await owner[call.name].call_tool(call.name, json.loads(call.arguments))
@@ -385,7 +385,7 @@ async def ours(
     seen: list[Any] = [{"role": "user", "content": task}]
     async with await Host.open(servers, approve=person, ask=ask or trusting(*OURS), approved=approved) as host:
         for _ in range(TURNS):
-            decided = await model.chat(seen, tools=host.tools(), stream=False, max_tokens=100)
+            decided = await model.chat(seen, tools=host.tools(), max_tokens=100)
             seen.append(decided.message)
             if not decided.tool_calls:
                 break

@@ -9,12 +9,12 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from llmlab import redaction, trace
+from llmlab import redaction, saved, trace
 from llmlab.agents.run import Run
 from llmlab.budget import Budget
 from llmlab.errors import BudgetExceeded, LabError
-from llmlab.llm import failures
 from llmlab.llm.chat import Model
+from llmlab.llm.reply import empty
 from llmlab.tools import Tool, tool
 from llmlab.trace import Trace
 from llmlab.wait import awake
@@ -64,7 +64,7 @@ class Agent:
                     "never stop anything; set them in .env, or limit tokens instead."
                 )
             if save:
-                saving.enter_context(trace.alone(Path(save)))
+                saving.enter_context(saved.alone(Path(save)))
                 run.trace = Trace.resume(save, f"{self.name}: {task}")
             into = run.trace = run.trace if save else trace.current() or run.trace
             with awake(), into, into.limit(self.budget) as run.spent, into.span(self.name, task=task) as span:
@@ -76,7 +76,7 @@ class Agent:
             last = next((s for s in reversed(run.calls().of("model"))), None)
             if last is not None and (run.answer is None or not str(run.answer).strip()):
                 choice = (last.response or {"choices": [{"message": {}}]})["choices"][0]
-                run.stopped, run.why = "error", failures.empty(choice.get("finish_reason"), choice["message"])
+                run.stopped, run.why = "error", empty(choice.get("finish_reason"), choice["message"])
             elif last is not None and last.get("gen_ai.response.finish_reasons") == ["length"]:
                 run.why = f"{run.why} Its last reply was cut off at max_tokens.".strip()
         except BudgetExceeded as limit:

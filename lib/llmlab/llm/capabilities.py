@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 async def probe(model: Model, capability: str) -> bool:
     """Whether a model does not refuse tools, keeps a JSON schema, gives logprobs, or takes a picture."""
-    ask: dict[str, Any] = {"messages": "Say yes.", "max_tokens": 256, "stream": False}
+    ask: dict[str, Any] = {"messages": "Say yes.", "max_tokens": 256}
     if capability == "tools":
         tool = {"name": "say", "parameters": {"type": "object", "properties": {"word": {"type": "string"}}}}
         ask |= {"tools": [{"type": "function", "function": tool}], "tool_choice": "required"}

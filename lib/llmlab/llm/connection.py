@@ -53,8 +53,8 @@ async def connect(which: Source | Size | None = None, *, label: str = "model", *
         )
     if config.record:
         about = {"name": model.name, "source": model.source, "provenance": model.provenance}
-        can = sorted(c for c, yes in model.known_capabilities.items() if yes)
-        _writer(config).connect(label, {**about, "capabilities": can if model._declared else None})
+        can = sorted(c for c, yes in model.abilities.items() if yes)
+        _writer(config).connect(label, {**about, "capabilities": can if model.declared else None})
     return model
 
 

@@ -6,10 +6,9 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-import httpx2
 from pydantic import BaseModel, ValidationError
 
-from llmlab import trace
+from llmlab import redaction
 from llmlab.errors import ModelError
 from llmlab.llm import recording
 
@@ -45,36 +44,55 @@ class Reply:
     cached_tokens: int
     seconds: float
     first_token_seconds: float | None
-    cost: float | None
-    currency: str
     seed: int | None
     request: dict[str, Any]
     response: dict[str, Any]
     provenance: dict[str, Any]
     note: str = ""
+    cost: float | None = None
+    currency: str = ""
+
+    @classmethod
+    def of(cls, request: dict[str, Any], response: dict[str, Any], note: dict[str, Any], source: Source) -> Reply:
+        """Read a reply as the server sent it, with what the transport noted on it.
+
+        Raises LookupError, TypeError or AttributeError where it is no chat reply.
+        """
+        choice = response["choices"][0]
+        message, usage = choice["message"], response.get("usage") or {}
+        text, calls = text_of(message.get("content")) or text_of(message.get("refusal")), calls_of(message)
+        finish, about = choice.get("finish_reason"), note.get("note", "")
+        if not text.strip() and not calls:
+            about = f"{about} {empty(finish, message)}".strip()
+        return cls(
+            text=text,
+            tool_calls=calls,
+            finish_reason=finish or "",
+            source=note.get("source", source),
+            model=response.get("model") or request["model"],
+            input_tokens=usage.get("prompt_tokens") or 0,
+            output_tokens=usage.get("completion_tokens") or 0,
+            cached_tokens=(usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0,
+            seconds=note["seconds"],
+            first_token_seconds=note.get("first"),
+            seed=note.get("seed", request.get("seed")),
+            request=request,
+            response=response,
+            provenance={name: note[name] for name in ("recorded",) if name in note},
+            note=about,
+        )
 
     @property
     def message(self) -> Message:
-        """The reply as a message, to be appended to the conversation: as it came, with all its fields, for some servers want
-        their own back. Only arguments that are no JSON are mended."""
-        came: dict[str, Any] = self.response["choices"][0]["message"]
-        message: Message = {
-            **came,
-            "role": came.get("role") or "assistant",
-            "content": came.get("content") or self.text,
-        }
+        """The reply as a message, to be appended to the conversation: as it came, with all its fields, for some servers
+        want their own back. Only arguments that are no JSON are mended."""
+        came = self.response["choices"][0]["message"]
+        said = came.get("content") or self.text
+        message: Message = {**came, "role": came.get("role") or "assistant", "content": said}
         if self.tool_calls:
-            given = zip(
-                came.get("tool_calls") or [{"function": {}}] * len(self.tool_calls), self.tool_calls, strict=True
-            )
             message["tool_calls"] = [
-                {
-                    **part,
-                    "id": c.id,
-                    "type": "function",
-                    "function": {**part["function"], "name": c.name, "arguments": _as_json(c.arguments)},
-                }
-                for part, c in given
+                {**part, "id": call.id, "type": "function", "function": {**part["function"], "arguments": _json(call)}}
+                for part, call in zip(came["tool_calls"], self.tool_calls, strict=True)
             ]
         return {name: value for name, value in message.items() if value is not None or name == "content"}
 
@@ -89,9 +107,8 @@ class Reply:
         try:
             return json.loads(self.text)
         except ValueError:
-            raise ModelError(
-                "not_json", f"The reply has to be JSON, but begins {self.text[:60]!r}; ask with schema=…"
-            ) from None
+            said = f"The reply has to be JSON, but begins {self.text[:60]!r}; ask with schema=…"
+            raise ModelError("not_json", said) from None
 
     def parse(self, shape: type[S]) -> S:
         """The text as an object of a pydantic class. Raises ModelError if it does not fit."""
@@ -99,39 +116,33 @@ class Reply:
             return shape.model_validate_json(self.text)
         except ValidationError as error:
             first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
+            where = "".join(f"{part}: " for part in [".".join(map(str, first["loc"]))] if part)
             raise ModelError(
                 "not_json",
                 f"The reply has to be JSON of the shape {shape.__name__}, but begins {self.text[:60]!r} "
-                f"({f'{where}: ' if where else ''}{first['msg']}); ask with schema={shape.__name__}.",
+                f"({where}{first['msg']}); ask with schema={shape.__name__}.",
             ) from None
+
+    def attributes(self) -> dict[str, Any]:
+        """The reply as attributes of its step, by OpenTelemetry's names."""
+        return {
+            "gen_ai.response.model": self.model,
+            "gen_ai.response.id": self.response.get("id"),
+            "gen_ai.response.finish_reasons": [self.finish_reason],
+            "gen_ai.request.seed": self.seed,
+            "gen_ai.usage.input_tokens": self.input_tokens,
+            "gen_ai.usage.output_tokens": self.output_tokens,
+            "gen_ai.usage.cache_read.input_tokens": self.cached_tokens,
+            "llmlab.source": self.source,
+            "llmlab.cost": self.cost,
+        }
 
     def __str__(self) -> str:
         return self.text
 
 
 @dataclass
-class Answer:
-    """What came back: the request as it was sent, the reply, the transport's note on it, seconds to the first token."""
-
-    sent: dict[str, Any]
-    response: dict[str, Any]
-    note: dict[str, Any]
-    first: float | None = None
-
-    @classmethod
-    def of(cls, step: trace.Step) -> Answer:
-        """The answer that a finished step holds."""
-        note = {
-            "source": step.get("llmlab.source"),
-            "seconds": step.seconds,
-            "note": "Kept from before: not paid again.",
-        }
-        return cls(step.request, step.response, note)
-
-
-@dataclass
-class Assembled:
+class Stream:
     """The chunks of a stream, put together into the reply that would have come whole.
 
     Servers differ: parallel calls come with one index for all, or with none, names again in each chunk, arguments as objects,
@@ -144,8 +155,10 @@ class Assembled:
     logprobs: list[Any] = field(default_factory=list)
     rest: dict[str, Any] = field(default_factory=dict)
 
-    def add(self, chunk: dict[str, Any]) -> str:
-        """Take one chunk; returns its new text."""
+    def add(self, chunk: Any) -> str:
+        """Take one chunk; returns its new text. Raises ValueError if it is no JSON object."""
+        if not isinstance(chunk, dict):
+            raise ValueError(f"it begins {str(chunk)[:60]!r}")
         self.rest |= {k: v for k, v in chunk.items() if k not in ("choices", "object") and v is not None}
         choices = chunk.get("choices")
         choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
@@ -157,9 +170,7 @@ class Assembled:
         content = delta.get("content")
         text = text_of(content) if isinstance(content, str | list) else ""
         self.message["content"] += text
-        for name, value in delta.items():
-            if name not in ("role", "content", "tool_calls"):
-                self.message[name] = _joined(self.message.get(name), value)
+        _join(self.message, delta, ("role", "content", "tool_calls"))
         return text
 
     def _call(self, part: dict[str, Any]) -> None:
@@ -173,18 +184,13 @@ class Assembled:
         if at is None or another or again:
             at = {"index": number, "id": "", "type": "function", "function": {"name": "", "arguments": ""}}
             self.calls.append(at)
-        at["id"] = given or at["id"]
         inside = at["function"]
+        at["id"] = given or at["id"]
         if name and name != inside["name"]:
             inside["name"] += name
-        arguments = function.get("arguments")
-        inside["arguments"] += arguments if isinstance(arguments, str) else _text(arguments)
-        for key, value in part.items():
-            if key not in ("index", "id", "type", "function"):
-                at[key] = _joined(at.get(key), value)
-        for key, value in function.items():
-            if key not in ("name", "arguments"):
-                inside[key] = _joined(inside.get(key), value)
+        inside["arguments"] += _text(function.get("arguments"))
+        _join(at, part, ("index", "id", "type", "function"))
+        _join(inside, function, ("name", "arguments"))
 
     def response(self) -> dict[str, Any]:
         """The whole, in the shape of a reply that was not streamed."""
@@ -196,19 +202,23 @@ class Assembled:
         return {"choices": [choice], **self.rest}
 
 
-def _joined(old: Any, new: Any) -> Any:
-    """Two pieces of a field: texts and lists one after the other, objects merged, else the later one."""
-    if new is None:
-        return old
-    if isinstance(old, str) and isinstance(new, str):
-        return old + new
-    if isinstance(old, list) and isinstance(new, list):
-        return old + new
-    return {**old, **new} if isinstance(old, dict) and isinstance(new, dict) else new
+def _join(whole: dict[str, Any], piece: dict[str, Any], known: tuple[str, ...]) -> None:
+    """Add the other fields of a piece: texts and lists one after the other, objects merged, else the later one counts."""
+    for name, new in piece.items():
+        old = whole.get(name)
+        if name in known or new is None:
+            continue
+        if (isinstance(old, str) and isinstance(new, str)) or (isinstance(old, list) and isinstance(new, list)):
+            whole[name] = old + new  # type: ignore[operator]
+        else:
+            whole[name] = {**old, **new} if isinstance(old, dict) and isinstance(new, dict) else new
 
 
 def _text(arguments: Any) -> str:
-    return "" if arguments is None else json.dumps(arguments, ensure_ascii=False)
+    """Arguments as JSON text: some servers send an object."""
+    if arguments is None or isinstance(arguments, str):
+        return arguments or ""
+    return json.dumps(arguments, ensure_ascii=False)
 
 
 def text_of(content: Any) -> str:
@@ -227,53 +237,48 @@ def calls_of(message: dict[str, Any]) -> list[ToolCall]:
         function = part["function"]
         if not isinstance(function["name"], str) or not function["name"]:
             raise TypeError("a call without a name")
-        arguments = function.get("arguments")
-        text = arguments if isinstance(arguments, str) else _text(arguments)
-        calls.append(ToolCall(str(part.get("id") or f"call_{number}"), function["name"], text or "{}"))
+        text = _text(function.get("arguments")) or "{}"
+        calls.append(ToolCall(str(part.get("id") or f"call_{number}"), function["name"], text))
     return calls
 
 
-def parse(text: str) -> dict[str, Any]:
-    """A reply's text as a JSON object. Raises ValueError if it is none."""
+def empty(finish_reason: object, message: dict[str, Any]) -> str:
+    """For a reply that has neither text nor calls."""
+    thought = sum(len(message[name]) for name in REASONING if isinstance(message.get(name), str))
+    wrote = f", but wrote {thought:,} characters of reasoning" if thought else ""
+    return f"The model answered with nothing{wrote} (finish reason {finish_reason or 'none'})."
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """A reply's text as a JSON object, redacted. Raises ValueError, which quotes the text, if it is none."""
     try:
-        return as_object(json.loads(text), text)
+        data = redaction.parsed(text)
     except ValueError:
-        raise ValueError(f"it begins {text[:60]!r}") from None
-
-
-def as_object(data: object, text: str) -> dict[str, Any]:
-    """Data that has to be a JSON object. Raises ValueError, which quotes the text, if it is none."""
+        data = None
     if not isinstance(data, dict):
         raise ValueError(f"it begins {text[:60]!r}")
     return data
 
 
-def note_of(response: httpx2.Response) -> dict[str, Any]:
+def note_of(response: Any) -> dict[str, Any]:
     """What the transport noted on a response: whether it was recorded, and how long it took."""
     return dict(json.loads(response.headers.get(recording.HEADER, "{}")))
 
 
-def result_attributes(reply: Reply) -> dict[str, Any]:
-    """A reply as attributes of its step."""
-    return {
-        "gen_ai.response.model": reply.model,
-        "gen_ai.response.id": reply.response.get("id"),
-        "gen_ai.response.finish_reasons": [reply.finish_reason],
-        "gen_ai.request.seed": reply.seed,
-        "gen_ai.usage.input_tokens": reply.input_tokens,
-        "gen_ai.usage.output_tokens": reply.output_tokens,
-        "gen_ai.usage.cache_read.input_tokens": reply.cached_tokens,
-        "llmlab.source": reply.source,
-        "llmlab.cost": reply.cost,
-        "llmlab.response": reply.response,
-    }
+def whole_letters(value: Any) -> Any:
+    """The same data; halves of a surrogate pair, which no JSON may hold, as the sign for what cannot be read."""
+    if isinstance(value, str):
+        return value if value.isprintable() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {name: whole_letters(inner) for name, inner in value.items()}
+    return [whole_letters(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
-def _as_json(arguments: str) -> str:
+def _json(call: ToolCall) -> str:
     """What a server takes back: llama.cpp refuses a whole conversation for one call whose arguments are no JSON, and then
     the model would never read what was wrong with them."""
     try:
-        json.loads(arguments)
+        json.loads(call.arguments)
     except ValueError:
-        return json.dumps({"no_json": arguments}, ensure_ascii=False)
-    return arguments
+        return json.dumps({"no_json": call.arguments}, ensure_ascii=False)
+    return call.arguments

@@ -56,7 +56,7 @@ def answer_card(answer: Answer) -> View:
 
 def model_card(model: Model) -> View:
     """A connected model, as a cell shows it."""
-    can = [c for c, yes in sorted(model.known_capabilities.items()) if yes]
+    can = [c for c, yes in sorted(model.abilities.items()) if yes]
     rows = {
         "model": model.name,
         "source": model.source,
