@@ -44,8 +44,10 @@ class Instructions(Layer):
     name: str = "system instructions"
 
     def before(self, messages: list[Message]) -> list[Message]:
-        """Add to the system message."""
-        return _with_system(messages, self.text)
+        """Add to the system message, or begin with one."""
+        system = [m["content"] for m in messages if m["role"] == "system"]
+        others = [m for m in messages if m["role"] != "system"]
+        return [{"role": "system", "content": "\n\n".join([*system, self.text])}, *others]
 
 
 @dataclass
@@ -57,27 +59,25 @@ class Memory(Layer):
     last: int = 6
     name: str = "memory"
 
-    def __post_init__(self) -> None:
+    def _run(self, sql: str, *values: Any) -> list[Any]:
         with closing(sqlite3.connect(self.file)) as db, db:
             db.execute("CREATE TABLE IF NOT EXISTS said (id INTEGER PRIMARY KEY, conversation TEXT, text TEXT)")
+            return db.execute(sql, values).fetchall()
 
     def remember(self, text: str) -> None:
         """Keep one thing that the person said."""
-        with closing(sqlite3.connect(self.file)) as db, db:
-            db.execute("INSERT INTO said (conversation, text) VALUES (?, ?)", (self.conversation, text))
+        self._run("INSERT INTO said (conversation, text) VALUES (?, ?)", self.conversation, text)
 
     def recall(self) -> list[str]:
         """The last things said in other conversations, oldest first."""
         query = "SELECT text FROM said WHERE conversation <> ? ORDER BY id DESC LIMIT ?"
-        with closing(sqlite3.connect(self.file)) as db:
-            return [row[0] for row in db.execute(query, (self.conversation, self.last))][::-1]
+        return [text for (text,) in self._run(query, self.conversation, self.last)][::-1]
 
     def before(self, messages: list[Message]) -> list[Message]:
         """Bring back what was said elsewhere: in the user message, where a small model takes more notice of it."""
         *earlier, last = messages
-        if not (known := self.recall()):
-            return messages
-        return [*earlier, {**last, "content": f"About me: {' '.join(known)}\nQuestion: {last['content']}"}]
+        known = " ".join(self.recall())
+        return [*earlier, {**last, "content": f"About me: {known}\nQuestion: {last['content']}"}] if known else messages
 
 
 @dataclass
@@ -90,9 +90,8 @@ class Additions(Layer):
 
     def before(self, messages: list[Message]) -> list[Message]:
         """Extend the last user message."""
-        *earlier, last = messages
-        dated = f"Today is {self.today:%A, %d %B %Y}.\n" if self.today else ""
-        return [*earlier, {**last, "content": f"{dated}{last['content']} {self.wish}"}]
+        dated, last = f"Today is {self.today:%A, %d %B %Y}.\n" if self.today else "", messages[-1]
+        return [*messages[:-1], last | {"content": f"{dated}{last['content']} {self.wish}"}]
 
 
 @dataclass
@@ -158,9 +157,3 @@ class ChatApp:
             if isinstance(layer, Memory):
                 layer.remember(question)
         return Answer(text, calls)
-
-
-def _with_system(messages: list[Message], text: str) -> list[Message]:
-    if messages[0]["role"] == "system":
-        return [{"role": "system", "content": f"{messages[0]['content']}\n\n{text}"}, *messages[1:]]
-    return [{"role": "system", "content": text}, *messages]
