@@ -4,13 +4,12 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from copy import deepcopy
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from llmlab import Model, ModelError, Reply, connect
+from llmlab import Model, ModelError, Reply
 from llmlab.chat_app import FOLLOW_UP, Additions, ChatApp, FollowUp, Instructions, Layer, Memory
 from llmlab.llm.chat import Message
 from llmlab.playground import playground
@@ -43,43 +42,34 @@ def said(*texts: str) -> list[Message]:
     return [{"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(texts)]
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "said.db"
+KIND, BRIEF = Instructions("Be kind."), Instructions("Be brief.")
 
 
 @pytest.mark.parametrize(
-    ("layers", "sent"),
+    ("layers", "system", "question"),
     [
-        ([Layer()], said("one", "1", "two")),
-        ([Instructions("Be kind.")], [{"role": "system", "content": "Be kind."}, *said("one", "1", "two")]),
-        (
-            [Instructions("Be kind."), Instructions("Be brief.")],
-            [{"role": "system", "content": "Be kind.\n\nBe brief."}, *said("one", "1", "two")],
-        ),
-        ([Additions()], said("one", "1", "two Answer briefly.")),
-        (
-            [Additions("Rhyme.", today=date(2026, 2, 3))],
-            said("one", "1", "Today is Tuesday, 03 February 2026.\ntwo Rhyme."),
-        ),
+        ([Layer()], None, "two"),
+        ([KIND, BRIEF], "Be kind.\n\nBe brief.", "two"),
+        ([KIND, Additions()], "Be kind.", "two Answer briefly."),
     ],
 )
 def test_what_each_layer_adds_to_a_request_and_looking_sends_and_keeps_nothing(
-    layers: list[Layer], sent: list[Message]
+    layers: list[Layer], system: str | None, question: str
 ) -> None:
     chat, model = app(layers=layers)
     chat.history = said("one", "1")
-    assert chat.messages("two") == chat.messages("two") == sent
+    sent = [{"role": "system", "content": system}] if system else []
+    assert chat.messages("two") == chat.messages("two") == sent + said("one", "1", question)
     assert (model.asked, chat.history) == ([], said("one", "1"))
 
 
-def test_memory_brings_back_the_last_things_of_other_conversations_and_takes_words_as_words(file: Path) -> None:
-    assert Memory(file, "today").before(said("Hi")) == said("Hi")
+def test_memory_brings_back_the_last_things_of_other_conversations_and_takes_words_as_words(tmp_path: Path) -> None:
+    assert Memory(tmp_path / "said.db", "today").before(said("Hi")) == said("Hi")
     for text in ("too long ago", "My dog is called Biscuit.", "Robert'); DROP TABLE said;-- 안녕"):
-        Memory(file, "it's last week").remember(text)
-    today = Memory(file, "today", last=2)
+        Memory(tmp_path / "said.db", "it's last week").remember(text)
+    today = Memory(tmp_path / "said.db", "today", last=2)
     today.remember("Hello!")
-    with closing(sqlite3.connect(file)) as db:
+    with closing(sqlite3.connect(tmp_path / "said.db")) as db:
         assert db.execute("SELECT count(*) FROM said").fetchall() == [(4,)]
     sent = "About me: My dog is called Biscuit. Robert'); DROP TABLE said;-- 안녕\nQuestion: And my dog?"
     assert today.before(said("Hello!", "Hi.", "And my dog?")) == said("Hello!", "Hi.", sent)
@@ -124,15 +114,15 @@ async def test_a_follow_up_is_a_second_call_with_solved_examples_in_front() -> N
     assert (await chat.ask("Sure?")).text == "Yes.\n\nWould you like to know more?"
 
 
-async def test_memory_carries_what_was_said_on_and_a_call_that_fails_leaves_all_as_it_was(file: Path) -> None:
-    await app("Nice.", layers=[Memory(file, "monday")])[0].ask("My dog is called Biscuit.")
+async def test_memory_carries_what_was_said_on_and_a_call_that_fails_leaves_all_as_it_was(tmp_path: Path) -> None:
+    await app("Nice.", layers=[Memory(tmp_path / "said.db", "monday")])[0].ask("My dog is called Biscuit.")
     for lines in ([], ["said"]):  # the first call fails; the follow-up fails
-        chat, model = app(*lines, layers=[Memory(file, "tuesday"), FollowUp()])
+        chat, model = app(*lines, layers=[Memory(tmp_path / "said.db", "tuesday"), FollowUp()])
         with pytest.raises(ModelError):
             await chat.ask("What is my dog called?")
         assert model.asked[0] == said("About me: My dog is called Biscuit.\nQuestion: What is my dog called?")
         assert chat.history == []
-    assert Memory(file, "later").recall() == ["My dog is called Biscuit."]
+    assert Memory(tmp_path / "said.db", "later").recall() == ["My dog is called Biscuit."]
 
 
 async def test_the_playground_compares_the_requests_as_layers_are_switched() -> None:
@@ -144,17 +134,3 @@ async def test_the_playground_compares_the_requests_as_layers_are_switched() -> 
     assert "Be" not in request.value
     text.value = "Who?"
     assert "Who? Answer briefly." in request.value
-
-
-@pytest.mark.live
-async def test_on_the_model_in_the_box_every_layer_reaches_the_request(box: object, file: Path) -> None:
-    Memory(file, "last week").remember("My dog is called Biscuit.")
-    model = await connect("embedded")
-    layers = [Instructions("You are a helpful assistant."), Memory(file, "today"), Additions(), FollowUp()]
-    answer = await ChatApp(model, layers).ask("What is my dog called?", max_tokens=12, stream=False)
-    system, user = answer.replies[0].request["messages"]
-    assert system["role"] == "system"
-    assert user["content"] == "About me: My dog is called Biscuit.\nQuestion: What is my dog called? Answer briefly."
-    assert answer.text.endswith("?")
-    assert answer.input_tokens == model.trace.totals.input_tokens > 0
-    await model.aclose()

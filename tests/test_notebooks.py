@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from authors import record
+from authors import recording
 from llmlab import LabError, notebooks
 
 FIRST, SECOND = (file.name for file in notebooks.chapter_files()[:2])
@@ -63,7 +63,7 @@ def test_tidying_takes_away_what_differs_from_machine_to_machine() -> None:
     cell.metadata.update({"execution": {"iopub.status.busy": "2026-01-01"}, "tags": ["kept"]})
     notebook = new_notebook(cells=[cell])
     notebook.metadata.update({"widgets": {"state": {}}, "language_info": {"name": "python", "version": "3.11.7"}})
-    text = nbformat.writes(record.tidy(notebook))
+    text = nbformat.writes(recording.tidy(notebook))
     assert [word for word in ("widget", "3.11.7", "2026-01-01") if word in text] == []
     assert [word for word in ("shown", "said", "kept", '"name": "python"') if word not in text] == []
 
@@ -72,7 +72,7 @@ def test_tidying_takes_away_what_differs_from_machine_to_machine() -> None:
 def test_the_kept_notebooks_are_tidy(file: Path) -> None:
     notebook = nbformat.read(file, as_version=4)
     before = nbformat.writes(notebook)
-    assert nbformat.writes(record.tidy(notebook)) == before
+    assert nbformat.writes(recording.tidy(notebook)) == before
 
 
 TINY = """\
@@ -88,7 +88,7 @@ print(reply.source, "|", reply.text, "|", os.environ["LLMLAB_STATE"])"""
 def book(work: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Make the only chapter of a kit of its own from these cells."""
     monkeypatch.setattr(notebooks, "NOTEBOOKS", work)
-    monkeypatch.setattr(record, "DATA", work / "data")
+    monkeypatch.setattr(recording, "DATA", work / "data")
     work.mkdir()
 
     def make(*cells: str) -> Path:
@@ -110,25 +110,25 @@ def test_a_recorded_chapter_holds_the_outputs_of_a_strict_replay(box_weights: Pa
     """And as the README says it: a folder `class` beside `.env`, and the reader's copies in work/."""
     file = book(TINY)
     before = file.read_bytes()
-    record.record(["00"], to=work.parent / "class")
+    recording.record(["00"], to=work.parent / "class")
     assert file.read_bytes() == before
     assert list(texts(work.parent / "class")) == ["00_tiny.jsonl"]
-    record.record([])
+    recording.record([])
     source, text, state = said(file)
     assert (source, bool(text)) == ("recording", True)
     assert not Path(state).exists(), "runs may not touch the reader's progress"
     assert (work / "data" / "recordings" / "00_tiny.jsonl").is_file()
     env_file = {"LLMLAB_ENV_FILE": str(work.parent / ".env")}
     Path(env_file["LLMLAB_ENV_FILE"]).write_text("LLMLAB_REPLAY=class\n", encoding="utf-8")
-    assert "recording | " in nbformat.writes(record.run(file, env_file))
+    assert "recording | " in nbformat.writes(recording.run(file, env_file))
     (work.parent / "class" / "00_tiny.jsonl").unlink()
-    assert "the model in the box answers" in nbformat.writes(record.run(file, env_file))
+    assert "the model in the box answers" in nbformat.writes(recording.run(file, env_file))
 
 
 def test_a_chapter_whose_cells_fail_is_left_as_it_was(book: Any, work: Path) -> None:
     file = book("print('first')", "1 / 0", "print('never')")
     before = file.read_bytes()
     with pytest.raises(LabError, match=r"(?s)00_tiny could not be recorded.*ZeroDivisionError"):
-        record.record([])
+        recording.record([])
     assert file.read_bytes() == before
     assert not (work / "data").exists()

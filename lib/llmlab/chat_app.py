@@ -6,7 +6,6 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -82,16 +81,15 @@ class Memory(Layer):
 
 @dataclass
 class Additions(Layer):
-    """Text put around the person's words, which the person did not write: the date, a wish for style."""
+    """Text put after the person's words, which the person did not write: a wish for style."""
 
     wish: str = "Answer briefly."
-    today: date | None = None
     name: str = "additions to the prompt"
 
     def before(self, messages: list[Message]) -> list[Message]:
         """Extend the last user message."""
-        dated, last = f"Today is {self.today:%A, %d %B %Y}.\n" if self.today else "", messages[-1]
-        return [*messages[:-1], last | {"content": f"{dated}{last['content']} {self.wish}"}]
+        *earlier, last = messages
+        return [*earlier, {**last, "content": f"{last['content']} {self.wish}"}]
 
 
 @dataclass
@@ -111,20 +109,14 @@ class FollowUp(Layer):
 
 @dataclass
 class Answer:
-    """What the person gets, and the calls that it took."""
+    """What the person gets, the calls that it took, and the tokens sent and written in all of them."""
 
     text: str
     replies: list[Reply]
 
-    @property
-    def input_tokens(self) -> int:
-        """Tokens sent, over all calls."""
-        return sum(reply.input_tokens for reply in self.replies)
-
-    @property
-    def output_tokens(self) -> int:
-        """Tokens written, over all calls."""
-        return sum(reply.output_tokens for reply in self.replies)
+    def __post_init__(self) -> None:
+        self.input_tokens = sum(reply.input_tokens for reply in self.replies)
+        self.output_tokens = sum(reply.output_tokens for reply in self.replies)
 
     def __str__(self) -> str:
         return self.text

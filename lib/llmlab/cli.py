@@ -1,9 +1,8 @@
-"""The `llmlab` command. For readers: lab, doctor, fetch, reset; for who makes or teaches chapters: record, measure."""
+"""The `llmlab` command: lab, doctor, fetch, reset; and what authors of chapters add."""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import sys
 from collections.abc import Callable
@@ -33,16 +32,12 @@ def main(argv: list[str] | None = None) -> int:
     lab.add_argument("--model", choices=weights.CATALOGUE, help="size of the model in the box (else what fits)")
     command("doctor", _doctor, "say what is in place, what is not, and what to do")
     fetch = command("fetch", _fetch, "put the model in the box into the cache")
-    fetch.add_argument("size", nargs="?", metavar="SIZE", help=f"{', '.join(weights.CATALOGUE)} (else what fits)")
+    fetch.add_argument("size", nargs="?", choices=weights.CATALOGUE, help="else what fits this machine")
     fetch.add_argument("file", nargs="?", type=Path, metavar="FILE", help="a file or folder that holds it: a stick")
     fetch.add_argument("--if-missing", action="store_true", help="do nothing when it is there and whole")
     reset = command("reset", _reset, "bring a fresh copy of a chapter; the old one is kept beside it")
     reset.add_argument("chapter", help="its number, such as 05")
-    record = command("record", _record, "run chapters on the connected model and record its replies")
-    record.add_argument("--to", type=Path, help="write recordings for a class here, and leave the chapters as they are")
-    measure = command("measure", _measure, "run the full experiments of chapters; minutes to an hour each")
-    for made in (record, measure):
-        made.add_argument("chapters", nargs="*", help="their numbers, such as 06 (else all)")
+    import_module("authors").add_commands(command)
 
     args, options = parser.parse_known_args(argv)
     if options and args.command != "lab":
@@ -88,12 +83,10 @@ def _lab(args: argparse.Namespace, *options: str) -> int:
 
 
 def _fetch(args: argparse.Namespace) -> int:
-    config, size, file = settings.load(), args.size, args.file
-    if size and size not in weights.CATALOGUE and not file:
-        file, size = Path(size), ""  # `llmlab fetch FILE`
-    if args.if_missing and config.gguf and not size:
+    config = settings.load()
+    if args.if_missing and config.gguf and not args.size:
         return 0
-    chosen, why = weights.choose(size or config.box, config.cache)
+    chosen, why = weights.choose(args.size or config.box, config.cache)
     if args.if_missing:
         with suppress(LabError):
             weights.find(chosen, config.cache)
@@ -101,7 +94,7 @@ def _fetch(args: argparse.Namespace) -> int:
     if why:
         print(why)
     print(f"Fetching {chosen.name} ({chosen.size / 1e6:,.0f} MB, {chosen.licence}) …", flush=True)
-    weights.fetch(chosen, config.cache, file)
+    weights.fetch(chosen, config.cache, args.file)
     print(f"{chosen.file} is in place and whole.")
     return 0
 
@@ -116,29 +109,6 @@ def _reset(args: argparse.Namespace) -> int:
     from llmlab import notebooks
 
     print(notebooks.reset(args.chapter))
-    return 0
-
-
-def _record(args: argparse.Namespace) -> int:
-    import_module("authors.record").record(args.chapters, args.to)
-    return 0
-
-
-def _measure(args: argparse.Namespace) -> int:
-    from llmlab import connect, measure
-
-    async def run() -> None:
-        chapters = [number.zfill(2) for number in args.chapters] or measure.chapters()
-        for chapter in chapters:
-            measure.pieces(chapter)  # a chapter without an experiment is an error before the model starts
-        model = await connect()
-        for chapter in chapters:
-            result = await measure.experiment(chapter, model, lambda row: print(".", end="", flush=True))
-            columns = measure.columns(chapter)
-            file = result.save(chapter, columns=columns)
-            print(f"\n{result.table(*columns)}\nEvery run stands in {file.relative_to(settings.ROOT)}.", flush=True)
-
-    asyncio.run(run())
     return 0
 
 

@@ -12,7 +12,7 @@ from importlib import metadata
 from typing import Literal
 
 import psutil
-from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+from jupyter_client.kernelspec import KernelSpecManager
 
 from llmlab import connect, settings
 from llmlab.errors import LabError
@@ -38,15 +38,11 @@ def packages() -> Finding:
 
 def kernel() -> Finding:
     """Whether Jupyter finds a Python kernel that is this Python."""
-    mend = "run `python -m ipykernel install --sys-prefix`"
-    try:
-        spec = KernelSpecManager().get_kernel_spec("python3")
-    except NoSuchKernel:
-        return False, f"Jupyter knows no kernel named python3; {mend}"
+    spec = KernelSpecManager().get_kernel_spec("python3")
     command = spec.argv[0]
     if command in ("python", "python3") or os.path.realpath(command) == os.path.realpath(sys.executable):
         return True, spec.display_name
-    return False, f"Jupyter's kernel python3 is another Python; {mend}"
+    return False, "Jupyter's kernel python3 is another Python; run `python -m ipykernel install --sys-prefix`"
 
 
 def machine() -> Finding:

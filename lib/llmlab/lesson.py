@@ -15,7 +15,6 @@ from typing import Any
 
 import ipywidgets
 from filelock import FileLock
-from pydantic import TypeAdapter
 
 from llmlab import settings
 from llmlab.errors import LabError
@@ -27,11 +26,15 @@ WAITS = 10  # seconds for another notebook that keeps something; it takes millis
 # What the reader has done, in one small JSON file on this machine
 
 
-def load() -> dict[str, dict[str, Any]]:
-    """All that is kept: chapters opened, guesses, exercises passed, hints; empty if the file cannot be read."""
+def kept(section: str) -> dict[str, Any]:
+    """What is kept of one kind: opened, guesses, passed, hints."""
+    return dict(_all().get(section, {}))
+
+
+def _all() -> dict[str, Any]:
     try:
         return dict(json.loads((settings.load().state / "progress.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError):  # none yet, or one that cannot be read
         return {}
 
 
@@ -41,10 +44,10 @@ def keep(section: str, name: str, value: Any) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / "progress.lock", timeout=WAITS):
-            kept = load()
-            kept.setdefault(section, {})[name] = value
+            everything = _all()
+            everything.setdefault(section, {})[name] = value
             part = folder / "progress.tmp"
-            part.write_text(json.dumps(kept, indent=1), encoding="utf-8")
+            part.write_text(json.dumps(everything, indent=1), encoding="utf-8")
             part.replace(folder / "progress.json")
     except (OSError, NotImplementedError) as error:  # a chapter has to run in a folder that cannot be written, too
         warnings.warn(f"Your progress cannot be kept ({error}); name a folder in LLMLAB_STATE.", stacklevel=3)
@@ -78,7 +81,7 @@ class Chapter:
 @lru_cache
 def chapters() -> tuple[Chapter, ...]:
     """All chapters, in order."""
-    return TypeAdapter(tuple[Chapter, ...]).validate_json((settings.DATA / "chapters.json").read_bytes())
+    return tuple(Chapter(**row) for row in json.loads((settings.DATA / "chapters.json").read_text(encoding="utf-8")))
 
 
 def chapter(number: str) -> Chapter:
@@ -93,7 +96,7 @@ def chapter(number: str) -> Chapter:
 
 def progress() -> View:
     """What the reader has opened, guessed and solved, chapter by chapter."""
-    opened, guesses, passed = (load().get(section, {}) for section in ("opened", "guesses", "passed"))
+    opened, guesses, passed = map(kept, ("opened", "guesses", "passed"))
     rows = []
     for c in chapters():
         guessed = f"{sum(name in guesses for name in c.predictions)} of {len(c.predictions)}"
@@ -120,38 +123,38 @@ _asked: dict[str, list[str]] = {}
 def predict(name: str, question: str, options: Sequence[str]) -> Panel:
     """Ask for a guess. Choose with the mouse, with Tab and Space, or by `lesson.guess(name, number)`."""
     _asked[name] = list(options)
-    earlier = load().get("guesses", {}).get(name)
+    earlier = kept("guesses").get(name)
     chosen = earlier if earlier in options else None
     radio = ipywidgets.RadioButtons(options=_asked[name], value=chosen, layout={"width": "max-content"})
-    kept = ipywidgets.HTML(_kept(chosen).html if chosen else "")
+    note = ipywidgets.HTML(_noted(chosen).html if chosen else "")
 
     def choose(change: dict[str, str]) -> None:
         keep("guesses", name, change["new"])
-        kept.value = _kept(change["new"]).html
+        note.value = _noted(change["new"]).html
 
     radio.observe(choose, names="value")
     asked = ipywidgets.HTML(f"<div style='line-height:1.5'><b>Predict:</b> {escape(question)}</div>")
     numbered = "\n".join(f"{i}. {option}" for i, option in enumerate(options, 1))
     how = f'To answer without the buttons: lesson.guess("{name}", number)'
     html = f"<p><b>Predict:</b> {escape(question)}</p><pre>{escape(numbered)}</pre><p><i>{escape(how)}</i></p>"
-    return Panel(ipywidgets.VBox([asked, radio, kept]), View(html, f"Predict: {question}\n{numbered}\n{how}"))
+    return Panel(ipywidgets.VBox([asked, radio, note]), View(html, f"Predict: {question}\n{numbered}\n{how}"))
 
 
 def guess(name: str, number: int) -> View:
     """Answer a prediction by the number of the option, counted from 1."""
     keep("guesses", name, _option(name, number))
-    return _kept(_option(name, number))
+    return _noted(_option(name, number))
 
 
 def reveal(name: str, number: int, because: str) -> View:
     """What happened (the number of the option), beside what the reader had guessed."""
-    actual, guessed = _option(name, number), load().get("guesses", {}).get(name)
+    actual, guessed = _option(name, number), kept("guesses").get(name)
     verdict = "as you guessed" if guessed == actual else "not as you guessed" if guessed else "no guess was made"
     text = f"Your guess: {guessed or '(none)'}\nWhat happened: {actual} ({verdict})\n{because}"
     return View(f"<p style='white-space:pre-line'>{escape(text)}</p>", text)
 
 
-def _kept(option: str) -> View:
+def _noted(option: str) -> View:
     return View(f"<p><i>Kept: {escape(option)}</i></p>", f"Kept: {option}")
 
 
@@ -218,7 +221,7 @@ def _lines(*lines: str) -> View:
 
 def hint(name: str) -> View:
     """The next hint; after the last one it starts again."""
-    hints, taken = exercise(name).hints, load().get("hints", {}).get(name, 0)
+    hints, taken = exercise(name).hints, kept("hints").get(name, 0)
     keep("hints", name, taken + 1)
     text = f"Hint {taken % len(hints) + 1} of {len(hints)}: {hints[taken % len(hints)]}"
     return View(f"<p>{escape(text)}</p>", text)

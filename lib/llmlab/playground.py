@@ -13,11 +13,10 @@ from llmlab.llm.chat import Model
 from llmlab.show import runs, widgets
 from llmlab.show.view import View, compare
 
-QUESTION = "What should I cook tonight?"
 MAX_TOKENS = 100  # an answer that is long enough to be compared, and soon there
 
 
-def playground(model: Model, layers: Sequence[Layer], question: str = QUESTION) -> widgets.Panel:
+def playground(model: Model, layers: Sequence[Layer], question: str) -> widgets.Panel:
     """Ask the same question bare and through the layers that are switched on."""
     wide = {"width": "40em", "max_width": "100%"}
     text = ipywidgets.Text(value=question, description="Question:", layout=wide)
@@ -37,7 +36,7 @@ def playground(model: Model, layers: Sequence[Layer], question: str = QUESTION) 
         try:
             request.value = compare(bare, app().messages(text.value), ("sent by the bare call", "sent by the app")).html
         except Exception as error:  # a layer may be the reader's own
-            request.value = _problem(error)
+            request.value = f"<b>{escape(str(error))}</b>"
 
     async def ask() -> None:
         said.value = "<i>asking …</i>"
@@ -45,7 +44,7 @@ def playground(model: Model, layers: Sequence[Layer], question: str = QUESTION) 
             bare = await model.chat(text.value, max_tokens=MAX_TOKENS, stream=False)
             answer = await app().ask(text.value, max_tokens=MAX_TOKENS, stream=False)
         except Exception as error:
-            said.value = _problem(error)
+            said.value = f"<b>{escape(str(error))}</b>"
             return
         cards = {"the bare call": runs.reply_card(bare), "the app": runs.answer_card(answer)}
         columns = (f"<div style='flex:1;min-width:16em'><b>{who}</b>{card.html}</div>" for who, card in cards.items())
@@ -59,7 +58,3 @@ def playground(model: Model, layers: Sequence[Layer], question: str = QUESTION) 
     plain = "The playground needs a running notebook. Its switches: " + ", ".join(layer.name for layer in layers)
     box = ipywidgets.VBox([text, row, button, said, request])
     return widgets.Panel(box, View(f"<p><i>{escape(plain)}</i></p>", plain))
-
-
-def _problem(error: Exception) -> str:
-    return f"<b>{escape(str(error) or type(error).__name__)}</b>"
