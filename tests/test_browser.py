@@ -333,7 +333,7 @@ def test_an_exercise_gives_hints_one_by_one_and_its_solution_passes(start: Lab) 
 def test_a_choice_arrives_while_another_cell_is_awaiting(start: Lab) -> None:
     code = """import asyncio
 from llmlab import lesson
-while lesson.kept("guesses").get("00.tokens") != "more than 7":
+while lesson.kept()["guesses"].get("00.tokens") != "more than 7":
     await asyncio.sleep(0.05)
 print("heard")"""
     start.add(code)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from llmlab import Model, ModelError, Reply
+from llmlab import ModelError, Reply
 from llmlab.chat_app import FOLLOW_UP, Additions, ChatApp, FollowUp, Instructions, Layer, Memory
 from llmlab.llm.chat import Message
 from llmlab.playground import playground
@@ -86,23 +86,6 @@ async def test_the_history_is_sent_again_with_the_persons_words_as_they_were() -
     assert app()[0].history == []
 
 
-async def test_layers_act_in_their_order_on_the_way_out_and_on_the_way_back() -> None:
-    class Mark(Layer):
-        def __init__(self, sign: str):
-            self.sign = sign
-
-        def before(self, messages: list[Message]) -> list[Message]:
-            return said(messages[-1]["content"] + self.sign)
-
-        async def after(self, text: str, model: Model) -> tuple[str, list[Reply]]:
-            return text + self.sign, [await model.chat(self.sign)]
-
-    chat, model = app("answer", "first", "second", layers=[Mark("<"), Mark(">")])
-    answer = await chat.ask("Q")
-    assert model.asked[0] == said("Q<>")
-    assert (answer.text, [r.text for r in answer.replies]) == ("answer<>", ["answer", "first", "second"])
-
-
 async def test_a_follow_up_is_a_second_call_with_solved_examples_in_front() -> None:
     chat, model = app("Ice is frozen water.", " How cold is it? And why?", "Yes.", " \n", layers=[FollowUp()])
     answer = await chat.ask("What is ice?")
@@ -126,7 +109,8 @@ async def test_memory_carries_what_was_said_on_and_a_call_that_fails_leaves_all_
 
 
 async def test_the_playground_compares_the_requests_as_layers_are_switched() -> None:
-    panel = playground(app()[1], [Instructions("Be <kind>."), Additions()])  # type: ignore[arg-type]
+    model: Any = app()[1]
+    panel = playground(model, [Instructions("Be <kind>."), Additions()], "Hi")
     assert "system instructions, additions to the prompt" in panel.plain.text
     text, row, _, _, request = panel.widget.children
     assert "Be &lt;kind&gt;." in request.value

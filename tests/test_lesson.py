@@ -56,7 +56,7 @@ def test_the_lists_are_complete_and_beginning_a_chapter_is_kept(monkeypatch: pyt
     assert [exercise.id for each in found for exercise in each] == NAMES
     monkeypatch.setenv("LLMLAB_CHAPTER", "")
     assert "Before this: 00_start_here. Teaching: 40 minutes" in text_of(lesson.chapter("01"))
-    assert lesson.kept("opened") == {os.environ["LLMLAB_CHAPTER"]: True} == {"01_api_vs_app": True}
+    assert lesson.kept()["opened"] == {os.environ["LLMLAB_CHAPTER"]: True} == {"01_api_vs_app": True}
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_a_guess_by_number_or_button_is_kept_and_shown_beside_what_happened(opti
     assert (radio.value, "exactly &lt;7&gt;" in kept.value) == (options[1], True)
     radio.value = options[2]
     assert "more &amp; more" in kept.value
-    assert lesson.kept("guesses") == {"00.t": options[2]}
+    assert lesson.kept()["guesses"] == {"00.t": options[2]}
     _, radio, kept = lesson.predict("00.t", "How many?", ["all options", "are new"]).widget.children
     assert (radio.value, kept.value) == (None, "")
 
@@ -105,7 +105,7 @@ def test_what_there_is_not_is_refused_with_what_there_is_and_nothing_is_kept(
 ) -> None:
     with pytest.raises(LabError, match=what):
         call()
-    assert lesson.kept("guesses") == lesson.kept("opened") == {}
+    assert lesson.kept()["guesses"] == lesson.kept()["opened"] == {}
 
 
 def test_each_term_is_explained_whatever_its_case() -> None:
@@ -129,7 +129,7 @@ def test_several_notebooks_that_keep_progress_at_once_lose_nothing(tmp_path: Pat
 def test_progress_survives_a_file_that_cannot_be_read(junk: bytes) -> None:
     (settings.load().state / "progress.json").write_bytes(junk)
     lesson.keep("guesses", "a", "b")
-    assert lesson.kept("guesses") == {"a": "b"}
+    assert lesson.kept()["guesses"] == {"a": "b"}
 
 
 def test_a_folder_that_cannot_be_written_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,7 +201,7 @@ async def test_the_untouched_stub_fails_and_the_solution_passes(exercise: lesson
     passed = text_of(await lesson.check(exercise.id, defined(exercise.solution), model))
     assert passed.splitlines()[-1] == f"Exercise {exercise.id}: passed", passed
     assert "✗" not in passed
-    assert lesson.kept("passed") == {exercise.id: True}
+    assert lesson.kept()["passed"] == {exercise.id: True}
     await model.aclose()
 
 
@@ -224,7 +224,7 @@ async def test_wrong_work_of_any_kind_gets_sentences_hints_one_by_one_and_the_so
         assert f"Hint {number} of 3" in out.value
     solution.click()
     assert "def longest" in out.value
-    assert lesson.kept("passed") == {}
+    assert lesson.kept()["passed"] == {}
 
 
 async def test_work_that_passes_once_stays_passed_and_a_check_without_points_does_not_pass(
@@ -237,4 +237,4 @@ async def test_work_that_passes_once_stays_passed_and_a_check_without_points_doe
     monkeypatch.setattr(lesson, "exercise", lambda name: lesson.Exercise(name, "", "", "", ("h",), nothing))
     for name in ("00.2", "00.x"):
         assert text_of(await lesson.check(name, None)).startswith(f"Exercise {name}: not yet")
-    assert lesson.kept("passed") == {"00.2": True}
+    assert lesson.kept()["passed"] == {"00.2": True}

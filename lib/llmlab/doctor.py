@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable
 from importlib import metadata
 from typing import Literal
 
@@ -18,21 +17,19 @@ from llmlab import connect, settings
 from llmlab.errors import LabError
 from llmlab.llm import weights
 
-Finding = tuple[bool, str]
+Finding = tuple[bool | None, str]  # whether all is well (None: not quite, and the lab can run), and a sentence
 
 
 def packages() -> Finding:
     """The installed versions of what the lab imports against the pins."""
-    pins = dict(
-        re.findall(r"^([\w.-]+)==(\S+)", (settings.ROOT / "requirements.txt").read_text(encoding="utf-8"), re.M)
-    )
-    versions = {found.name.lower().replace("_", "-"): found.version for found in metadata.distributions()}
+    listed = (settings.ROOT / "requirements.txt").read_text(encoding="utf-8")
+    pins = dict(re.findall(r"^([\w.-]+)==(\S+)", listed, re.M))
+    there = {found.name.lower().replace("_", "-"): found.version for found in metadata.distributions()}
     lines = [line for line in metadata.requires("llmlab") or [] if "extra ==" not in line]
     needed = [re.split(r"[^\w-]", line)[0].replace("_", "-") for line in lines]
-    odd = [name for name in needed if versions.get(name) != pins[name]]
+    odd = [f"{n} {there.get(n, 'missing')} instead of {pins[n]}" for n in needed if there.get(n) != pins[n]]
     if odd:
-        wrong = "; ".join(f"{name} {versions.get(name, 'is missing')} instead of {pins[name]}" for name in odd[:4])
-        return False, f"{wrong}; run `python lab.py` again, or pip install -c requirements.txt -e ."
+        return False, f"{'; '.join(odd[:4])}; run `python lab.py` again, or pip install -c requirements.txt -e ."
     return True, f"{len(needed)} as pinned, on Python {sys.version.split()[0]}"
 
 
@@ -49,11 +46,9 @@ def machine() -> Finding:
     """Memory, cores and room, and the size of the model in the box that fits them."""
     config = settings.load()
     chosen, why = weights.choose(config.box, config.cache)
-    free = shutil.disk_usage(settings.ROOT).free
-    has = (
-        f"{psutil.virtual_memory().total / 1e9:.0f} GB of memory, {psutil.cpu_count()} cores, {free / 1e9:.1f} GB free"
-    )
-    return why is None, f"{has}; {why or f'the {chosen.key} model fits'}"
+    memory, free = psutil.virtual_memory().total / 1e9, shutil.disk_usage(settings.ROOT).free / 1e9
+    has = f"{memory:.0f} GB of memory, {psutil.cpu_count()} cores, {free:.1f} GB of disk free"
+    return None if why else True, f"{has}; {why or f'the {chosen.key} model fits'}"
 
 
 def box() -> Finding:
@@ -79,25 +74,19 @@ async def _ask(source: Literal["embedded", "endpoint"]) -> Finding:
     return bool(reply.text), f"{model.name} answered {reply.text!r} in {reply.seconds:.1f} s"
 
 
-# What is looked at, and whether the lab needs it.
-CHECKS: dict[str, tuple[Callable[[], Finding], bool]] = {
-    "packages": (packages, True),
-    "Jupyter kernel": (kernel, True),
-    "machine": (machine, False),
-    "model in the box": (box, True),
-    "endpoint": (endpoint, True),
-}
+CHECKS = [packages, kernel, machine, box, endpoint]
+SIGNS = {True: "ok  ", None: "note", False: "NOT "}
 
 
 def run() -> int:
     """Print a line for each check; returns 0 only when the lab can run."""
     broken = 0
-    for name, (look, needed) in CHECKS.items():
+    for check in CHECKS:
         try:
-            ok, text = look()
+            ok, text = check()
         except Exception as error:  # whatever is broken, the doctor says so, and goes on to the next check
             ok, text = False, str(error) if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
-        broken += needed and not ok
-        print(f"{'ok  ' if ok else 'NOT ' if needed else 'note'} {name}: {text}")
+        broken += ok is False
+        print(f"{SIGNS[ok]} {check.__name__}: {text}")
     print("The lab can run." if not broken else f"{broken} of these must be mended first.")
     return min(broken, 1)

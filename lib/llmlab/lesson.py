@@ -26,16 +26,13 @@ WAITS = 10  # seconds for another notebook that keeps something; it takes millis
 # What the reader has done, in one small JSON file on this machine
 
 
-def kept(section: str) -> dict[str, Any]:
-    """What is kept of one kind: opened, guesses, passed, hints."""
-    return dict(_all().get(section, {}))
-
-
-def _all() -> dict[str, Any]:
+def kept() -> dict[str, dict[str, Any]]:
+    """All that is kept, by its kind: opened, guesses, passed, hints; empty if the file cannot be read."""
+    nothing: dict[str, dict[str, Any]] = {"opened": {}, "guesses": {}, "passed": {}, "hints": {}}
     try:
-        return dict(json.loads((settings.load().state / "progress.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):  # none yet, or one that cannot be read
-        return {}
+        return nothing | json.loads((settings.load().state / "progress.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        return nothing
 
 
 def keep(section: str, name: str, value: Any) -> None:
@@ -44,8 +41,8 @@ def keep(section: str, name: str, value: Any) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / "progress.lock", timeout=WAITS):
-            everything = _all()
-            everything.setdefault(section, {})[name] = value
+            everything = kept()
+            everything[section][name] = value
             part = folder / "progress.tmp"
             part.write_text(json.dumps(everything, indent=1), encoding="utf-8")
             part.replace(folder / "progress.json")
@@ -96,12 +93,11 @@ def chapter(number: str) -> Chapter:
 
 def progress() -> View:
     """What the reader has opened, guessed and solved, chapter by chapter."""
-    opened, guesses, passed = map(kept, ("opened", "guesses", "passed"))
-    rows = []
+    done, rows = kept(), []
     for c in chapters():
-        guessed = f"{sum(name in guesses for name in c.predictions)} of {len(c.predictions)}"
-        solved = f"{sum(name in passed for name in c.exercises)} of {len(c.exercises)}"
-        rows.append([c.id, "yes" if c.id in opened else "not yet", guessed, solved])
+        guessed = f"{sum(name in done['guesses'] for name in c.predictions)} of {len(c.predictions)}"
+        solved = f"{sum(name in done['passed'] for name in c.exercises)} of {len(c.exercises)}"
+        rows.append([c.id, "yes" if c.id in done["opened"] else "not yet", guessed, solved])
     return table_of(["chapter", "opened", "predictions made", "exercises passed"], rows)
 
 
@@ -123,7 +119,7 @@ _asked: dict[str, list[str]] = {}
 def predict(name: str, question: str, options: Sequence[str]) -> Panel:
     """Ask for a guess. Choose with the mouse, with Tab and Space, or by `lesson.guess(name, number)`."""
     _asked[name] = list(options)
-    earlier = kept("guesses").get(name)
+    earlier = kept()["guesses"].get(name)
     chosen = earlier if earlier in options else None
     radio = ipywidgets.RadioButtons(options=_asked[name], value=chosen, layout={"width": "max-content"})
     note = ipywidgets.HTML(_noted(chosen).html if chosen else "")
@@ -148,7 +144,7 @@ def guess(name: str, number: int) -> View:
 
 def reveal(name: str, number: int, because: str) -> View:
     """What happened (the number of the option), beside what the reader had guessed."""
-    actual, guessed = _option(name, number), kept("guesses").get(name)
+    actual, guessed = _option(name, number), kept()["guesses"].get(name)
     verdict = "as you guessed" if guessed == actual else "not as you guessed" if guessed else "no guess was made"
     text = f"Your guess: {guessed or '(none)'}\nWhat happened: {actual} ({verdict})\n{because}"
     return View(f"<p style='white-space:pre-line'>{escape(text)}</p>", text)
@@ -221,7 +217,7 @@ def _lines(*lines: str) -> View:
 
 def hint(name: str) -> View:
     """The next hint; after the last one it starts again."""
-    hints, taken = exercise(name).hints, kept("hints").get(name, 0)
+    hints, taken = exercise(name).hints, kept()["hints"].get(name, 0)
     keep("hints", name, taken + 1)
     text = f"Hint {taken % len(hints) + 1} of {len(hints)}: {hints[taken % len(hints)]}"
     return View(f"<p>{escape(text)}</p>", text)
