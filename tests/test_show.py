@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 import pytest
@@ -21,13 +21,20 @@ from llmlab.trace import Kind
 EVIL = """<script>alert("1")</script> & 'x' </pre></details>"""
 
 
-def safe(shown: view.View, *texts: str) -> str:
-    """The HTML is whole, holds the texts as text, and nothing of them as elements; returns its text."""
+class Tags(NamedTuple):
+    """What a piece of HTML holds."""
+
+    seen: set[str]
+    text: str
+
+
+def safe(shown: view.View, *texts: str) -> Tags:
+    """The HTML is whole, holds the texts as text, and nothing of them as elements."""
     whole = ElementTree.fromstring(f"<div>{shown.html.replace('<br>', '<br/>')}</div>")
-    assert "script" not in {element.tag for element in whole.iter()}
-    text = "".join(whole.itertext())
-    assert [each for each in texts if each not in text] == []
-    return text
+    tags = Tags({element.tag for element in whole.iter()}, "".join(whole.itertext()))
+    assert "script" not in tags.seen
+    assert [text for text in texts if text not in tags.text] == []
+    return tags
 
 
 def reply(text: str = "Hello.", **change: Any) -> Reply:
@@ -94,11 +101,11 @@ CONFIG = settings.Settings(api_key="a-secret-key")
     ],
 )
 def test_what_a_model_a_tool_or_a_reader_says_never_becomes_an_element(draw: Callable[[], view.View]) -> None:
-    assert "<script>" in safe(draw())
+    assert "<script>" in safe(draw()).text
 
 
 def test_a_reply_shows_the_answer_first_then_where_it_came_from_and_what_it_cost() -> None:
-    text = safe(runs.reply_card(reply()), '"id": "r1"')
+    text = safe(runs.reply_card(reply()), '"id": "r1"').text
     assert text.index("Hello.") < text.index("embedded") < text.index("the request, as it was sent")
     made = bundle(reply())
     assert made["text/plain"] == "Hello.\n[embedded: small · 12 tokens in (5 cached) · 3 out · 0.26 s]"
