@@ -10,7 +10,7 @@ from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
-from llmlab import settings
+from llmlab import notebooks, settings
 from llmlab.errors import LabError
 from llmlab.llm import shared, weights
 
@@ -53,8 +53,6 @@ def main(argv: list[str] | None = None) -> int:
 
 def _lab(args: argparse.Namespace, *options: str) -> int:
     from jupyterlab.labapp import LabApp
-
-    from llmlab import notebooks
 
     if new := notebooks.lay_out():
         print(f"New in work/: {', '.join(new)}")
@@ -106,8 +104,6 @@ def _doctor(args: argparse.Namespace) -> int:
 
 
 def _reset(args: argparse.Namespace) -> int:
-    from llmlab import notebooks
-
     print(notebooks.reset(args.chapter))
     return 0
 
