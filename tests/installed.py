@@ -4,12 +4,14 @@ A first test installs them from PyPI and npm as the machine is configured, later
 processes at once: slow tests run with `-n 0`.
 """
 
+import contextlib
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -39,12 +41,11 @@ def install(*command: str | Path, cwd: Path | None = None) -> None:
 
 def python(name: str, *packages: str) -> Path:
     """The Python of an environment that has these packages."""
-    folder = FOLDER / name
-    found = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    if not _made(folder, packages):
-        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        install(found, "-m", "pip", "install", "--disable-pip-version-check", "--quiet", *packages)
-        _note(folder, packages)
+    found = FOLDER / name / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    with made(name, packages) as missing:
+        if missing:
+            subprocess.run([sys.executable, "-m", "venv", "--clear", FOLDER / name], check=True)
+            install(found, "-m", "pip", "install", "--disable-pip-version-check", "--quiet", *packages)
     return found
 
 
@@ -57,15 +58,14 @@ def node() -> Path:
 
 def npm(name: str, *packages: str) -> dict[str, list[str]]:
     """For each package ("@owner/name@version"), by its name without owner: the command that runs its program."""
-    folder, runs = FOLDER / name, node()
-    if not _made(folder, packages):
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        (folder / "package.json").write_text('{"private": true}', encoding="utf-8")
-        given = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock", *packages]
-        install(python("node", NODE), "-c", NPM, "install", *given, cwd=folder)
-        _note(folder, packages)
-    commands = {}
+    folder, runs, commands = FOLDER / name, node(), {}
+    with made(name, packages) as missing:
+        if missing:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            (folder / "package.json").write_text('{"private": true}', encoding="utf-8")
+            given = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock", *packages]
+            install(python("node", NODE), "-c", NPM, "install", *given, cwd=folder)
     for package in packages:
         home = folder / "node_modules" / package.rpartition("@")[0]
         programs = json.loads((home / "package.json").read_text(encoding="utf-8"))["bin"]
@@ -73,14 +73,9 @@ def npm(name: str, *packages: str) -> dict[str, list[str]]:
     return commands
 
 
-def _made(folder: Path, packages: tuple[str, ...]) -> bool:
-    stamp = folder / "made-for.txt"
-    return stamp.exists() and stamp.read_text(encoding="utf-8") == _wanted(packages)
-
-
-def _note(folder: Path, packages: tuple[str, ...]) -> None:
-    (folder / "made-for.txt").write_text(_wanted(packages), encoding="utf-8")
-
-
-def _wanted(packages: tuple[str, ...]) -> str:
-    return "\n".join([sys.version, str(FOLDER), *packages])
+@contextlib.contextmanager
+def made(name: str, packages: tuple[str, ...]) -> Iterator[bool]:
+    """Whether the environment is missing; a block that makes it to its end is noted."""
+    stamp, wanted = FOLDER / name / "made-for.txt", "\n".join([sys.version, str(FOLDER), *packages])
+    yield not stamp.exists() or stamp.read_text(encoding="utf-8") != wanted
+    stamp.write_text(wanted, encoding="utf-8")

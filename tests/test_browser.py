@@ -332,8 +332,8 @@ def test_an_exercise_gives_hints_one_by_one_and_its_solution_passes(start: Lab) 
 
 def test_a_choice_arrives_while_another_cell_is_awaiting(start: Lab) -> None:
     code = """import asyncio
-from llmlab.lesson import state
-while state.get("guesses", "00.tokens") != "more than 7":
+from llmlab import lesson
+while lesson.kept()["guesses"].get("00.tokens") != "more than 7":
     await asyncio.sleep(0.05)
 print("heard")"""
     start.add(code)
@@ -403,7 +403,7 @@ print("three calls were made meanwhile")"""
     shown = app.output("playground(model")
     shown.get_by_role("button", name="Ask both").press("Enter")
     expect(app.output(code)).to_contain_text("three calls were made meanwhile")
-    expect(shown).to_contain_text(re.compile(r"1 call · \d+ tokens in"))
+    expect(shown).to_contain_text(re.compile(r"embedded: \S+ · \d+ tokens in"))
     expect(shown).to_contain_text(re.compile(r"2 calls · \d+ tokens in"))
     expect(shown).to_contain_text("Would you like to know more?")
     expect(shown.get_by_role("button", name="Ask both")).to_be_enabled()

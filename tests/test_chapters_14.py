@@ -19,7 +19,7 @@ import pytest
 
 from llmlab import Host, ToolError, connect, measure
 from llmlab.agents import Run
-from llmlab.lesson import exercises
+from llmlab.lesson import exercise
 from llmlab.llm import weights
 from llmlab.llm.local import Embedded
 from llmlab.llm.reply import ToolCall
@@ -258,7 +258,7 @@ async def with_a_reply(wire: Any, meta: Any, hello: Any) -> str:
 
 @pytest.mark.parametrize("work", [unconfirmed, with_a_reply])
 async def test_in_exercise_13_2_a_server_of_the_handshake_era_refuses_half_a_handshake(work: Any) -> None:
-    points = await exercises.find("13.2").check(work, None)
+    points = await exercise("13.2").check(work, None)
     refused = [ok for ok, text in points if text.endswith("the server says: The handshake is not complete")]
     assert refused == [False, False], "one for each older version"
     assert (True, "after that, tools/list is answered; the server says: yes") in points, "and the modern one answers"
@@ -270,7 +270,7 @@ async def test_in_exercise_13_2_an_error_in_the_readers_code_comes_out_as_it_is(
         await wire.ask("server/discover", {"_meta": meta})
 
     with pytest.raises(ValueError, match="a message has a method"):
-        await exercises.find("13.2").check(wrong, None)
+        await exercise("13.2").check(wrong, None)
 
 
 def test_chapter_15_has_a_measurement_of_the_standard_model_to_hold_its_claim_against() -> None:

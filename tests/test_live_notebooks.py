@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from authors.recording import run
 from llmlab import notebooks
 from test_browser import CHAPTERS as IN_THE_BROWSER
 
@@ -20,7 +21,7 @@ LEFT = [file for file in notebooks.chapter_files() if file.name[:2] not in IN_TH
 @pytest.mark.parametrize("file", LEFT, ids=lambda file: file.stem)
 def test_chapter_runs_live(file: Path, standard: None, capsys: pytest.CaptureFixture[str]) -> None:
     started = time.perf_counter()
-    notebook = notebooks.run(file, {"LLMLAB_REPLAY": "", "LLMLAB_RECORD": "", "LLMLAB_BOX": "standard"})
+    notebook = run(file, {"LLMLAB_REPLAY": "", "LLMLAB_RECORD": "", "LLMLAB_BOX": "standard"})
     with capsys.disabled():
         print(
             f"\n{file.stem}: {time.perf_counter() - started:.0f} s live (goal: at most {60 * MINUTES} s on two cores)"

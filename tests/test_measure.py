@@ -114,13 +114,6 @@ def test_the_command_shows_and_keeps_the_counts_by_the_experiments_own_columns(
     assert [(group["size"], group["of"]) for group in table] == [(2, 2), (4, 1), (None, 1)]
 
 
-def test_refresh_says_what_it_does_not_make(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        cli.main(["refresh", "--help"])
-    said = " ".join(capsys.readouterr().out.split())
-    assert "does not make the comparison with other frameworks (tests/benchmark_frameworks.py)" in said
-
-
 def a_model(name: str) -> Any:
     return SimpleNamespace(name=name)
 

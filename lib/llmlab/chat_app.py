@@ -6,7 +6,6 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +43,10 @@ class Instructions(Layer):
     name: str = "system instructions"
 
     def before(self, messages: list[Message]) -> list[Message]:
-        """Add to the system message."""
-        return _with_system(messages, self.text)
+        """Add to the system message, or begin with one."""
+        system = [m["content"] for m in messages if m["role"] == "system"]
+        others = [m for m in messages if m["role"] != "system"]
+        return [{"role": "system", "content": "\n\n".join([*system, self.text])}, *others]
 
 
 @dataclass
@@ -57,42 +58,38 @@ class Memory(Layer):
     last: int = 6
     name: str = "memory"
 
-    def __post_init__(self) -> None:
+    def _run(self, sql: str, *values: Any) -> list[Any]:
         with closing(sqlite3.connect(self.file)) as db, db:
             db.execute("CREATE TABLE IF NOT EXISTS said (id INTEGER PRIMARY KEY, conversation TEXT, text TEXT)")
+            return db.execute(sql, values).fetchall()
 
     def remember(self, text: str) -> None:
         """Keep one thing that the person said."""
-        with closing(sqlite3.connect(self.file)) as db, db:
-            db.execute("INSERT INTO said (conversation, text) VALUES (?, ?)", (self.conversation, text))
+        self._run("INSERT INTO said (conversation, text) VALUES (?, ?)", self.conversation, text)
 
     def recall(self) -> list[str]:
         """The last things said in other conversations, oldest first."""
         query = "SELECT text FROM said WHERE conversation <> ? ORDER BY id DESC LIMIT ?"
-        with closing(sqlite3.connect(self.file)) as db:
-            return [row[0] for row in db.execute(query, (self.conversation, self.last))][::-1]
+        return [text for (text,) in self._run(query, self.conversation, self.last)][::-1]
 
     def before(self, messages: list[Message]) -> list[Message]:
         """Bring back what was said elsewhere: in the user message, where a small model takes more notice of it."""
         *earlier, last = messages
-        if not (known := self.recall()):
-            return messages
-        return [*earlier, {**last, "content": f"About me: {' '.join(known)}\nQuestion: {last['content']}"}]
+        known = " ".join(self.recall())
+        return [*earlier, {**last, "content": f"About me: {known}\nQuestion: {last['content']}"}] if known else messages
 
 
 @dataclass
 class Additions(Layer):
-    """Text put around the person's words, which the person did not write: the date, a wish for style."""
+    """Text put after the person's words, which the person did not write: a wish for style."""
 
     wish: str = "Answer briefly."
-    today: date | None = None
     name: str = "additions to the prompt"
 
     def before(self, messages: list[Message]) -> list[Message]:
         """Extend the last user message."""
         *earlier, last = messages
-        dated = f"Today is {self.today:%A, %d %B %Y}.\n" if self.today else ""
-        return [*earlier, {**last, "content": f"{dated}{last['content']} {self.wish}"}]
+        return [*earlier, {**last, "content": f"{last['content']} {self.wish}"}]
 
 
 @dataclass
@@ -104,7 +101,7 @@ class FollowUp(Layer):
     async def after(self, text: str, model: Model) -> tuple[str, list[Reply]]:
         """Append "Would you like to know …?"."""
         ask = [*FOLLOW_UP, {"role": "user", "content": _NEXT.format(text)}]
-        reply = await model.chat(ask, max_tokens=40, stream=False)
+        reply = await model.chat(ask, max_tokens=40)
         question = reply.text.strip().split("?")[0]
         example = f" For example: {question}?" if question else ""
         return f"{text}\n\nWould you like to know more?{example}", [reply]
@@ -112,20 +109,14 @@ class FollowUp(Layer):
 
 @dataclass
 class Answer:
-    """What the person gets, and the calls that it took."""
+    """What the person gets, the calls that it took, and the tokens sent and written in all of them."""
 
     text: str
     replies: list[Reply]
 
-    @property
-    def input_tokens(self) -> int:
-        """Tokens sent, over all calls."""
-        return sum(reply.input_tokens for reply in self.replies)
-
-    @property
-    def output_tokens(self) -> int:
-        """Tokens written, over all calls."""
-        return sum(reply.output_tokens for reply in self.replies)
+    def __post_init__(self) -> None:
+        self.input_tokens = sum(reply.input_tokens for reply in self.replies)
+        self.output_tokens = sum(reply.output_tokens for reply in self.replies)
 
     def __str__(self) -> str:
         return self.text
@@ -158,9 +149,3 @@ class ChatApp:
             if isinstance(layer, Memory):
                 layer.remember(question)
         return Answer(text, calls)
-
-
-def _with_system(messages: list[Message], text: str) -> list[Message]:
-    if messages[0]["role"] == "system":
-        return [{"role": "system", "content": f"{messages[0]['content']}\n\n{text}"}, *messages[1:]]
-    return [{"role": "system", "content": text}, *messages]

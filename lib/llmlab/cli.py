@@ -1,17 +1,20 @@
-"""The `llmlab` command: lab, doctor, fetch, reset, record, measure, refresh."""
+"""The `llmlab` command: lab, doctor, fetch, reset; and what authors of chapters add."""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import sys
+from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
-from llmlab import settings
+from llmlab import notebooks, settings
 from llmlab.errors import LabError
 from llmlab.llm import shared, weights
 
+JUPYTER = Path(__file__).parent / "jupyter"
 PATHS = ("LLMLAB_REPLAY", "LLMLAB_GGUF", "LLMLAB_CACHE", "LLMLAB_STATE", "LLMLAB_ENV_FILE")
 
 
@@ -19,56 +22,28 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit code. A LabError is printed as its sentence."""
     parser = argparse.ArgumentParser(prog="llmlab", description="LLM Lab: open it, check it, mend it.")
     commands = parser.add_subparsers(dest="command", required=True)
-    sizes = list(weights.CATALOGUE)
 
-    about = "lay out the chapters in work/ and open JupyterLab; further options go to `jupyter lab`"
-    lab = commands.add_parser("lab", help=about, description=about)
-    lab.add_argument("--model", choices=sizes, help="the size of the model in the box (else what fits this machine)")
-    commands.add_parser("doctor", help="say what is in place, what is not, and what to do")
-    fetch = commands.add_parser("fetch", help="put the model in the box into the cache")
-    fetch.add_argument("size", nargs="?", metavar="SIZE", help=f"{', '.join(sizes)} (else what fits this machine)")
-    fetch.add_argument(
-        "file", nargs="?", type=Path, metavar="FILE", help="a file or folder that holds it, such as a stick"
-    )
+    def command(name: str, run: Callable[..., int], text: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=text, description=text)
+        made.set_defaults(run=run)
+        return made
+
+    lab = command("lab", _lab, "lay out the chapters in work/ and open JupyterLab; further options go to `jupyter lab`")
+    lab.add_argument("--model", choices=weights.CATALOGUE, help="size of the model in the box (else what fits)")
+    command("doctor", _doctor, "say what is in place, what is not, and what to do")
+    fetch = command("fetch", _fetch, "put the model in the box into the cache")
+    fetch.add_argument("size", nargs="?", choices=weights.CATALOGUE, help="else what fits this machine")
+    fetch.add_argument("file", nargs="?", type=Path, metavar="FILE", help="a file or folder that holds it: a stick")
     fetch.add_argument("--if-missing", action="store_true", help="do nothing when it is there and whole")
-    reset = commands.add_parser("reset", help="bring a fresh copy of a chapter; the old one is kept beside it")
+    reset = command("reset", _reset, "bring a fresh copy of a chapter; the old one is kept beside it")
     reset.add_argument("chapter", help="its number, such as 05")
-    record = commands.add_parser("record", help="run chapters on the connected model and record its replies")
-    record.add_argument("chapters", nargs="*", help="their numbers (else all)")
-    record.add_argument("--to", type=Path, help="write recordings for a class here, and leave the chapters as they are")
+    import_module("authors").add_commands(command)
 
-    full = commands.add_parser(
-        "measure", help="run the full experiments of chapters on the connected model; minutes to an hour each"
-    )
-    full.add_argument("chapters", nargs="*", help="their numbers, such as 06 (else all that have one)")
-
-    makes = "make anew what the connected model made: experiments, recordings, kept outputs; hours"
-    others = "the comparison with other frameworks (tests/benchmark_frameworks.py)"
-    commands.add_parser("refresh", help=makes, description=f"{makes.capitalize()}. It does not make {others}.")
-
-    args, further = parser.parse_known_args(argv)
-    if further and args.command != "lab":
-        parser.error(f"unrecognized arguments: {' '.join(further)}")
+    args, options = parser.parse_known_args(argv)
+    if options and args.command != "lab":
+        parser.error(f"unrecognized arguments: {' '.join(options)}")
     try:
-        if args.command == "lab":
-            return _lab(args.model, further)
-        if args.command == "doctor":
-            from llmlab import doctor
-
-            return doctor.run()
-        if args.command == "fetch":
-            return _fetch(args.size, args.file, args.if_missing)
-        if args.command == "measure":
-            return asyncio.run(_measure([f"{number:0>2}" for number in args.chapters]))
-        from llmlab import notebooks
-
-        if args.command == "reset":
-            print(notebooks.reset(args.chapter))
-            return 0
-        if args.command == "refresh":
-            asyncio.run(_measure([]))
-            return notebooks.record([])
-        return notebooks.record(args.chapters, args.to)
+        return int(args.run(args, *options))
     except LabError as error:
         print(error, file=sys.stderr)
         return 1
@@ -76,75 +51,60 @@ def main(argv: list[str] | None = None) -> int:
         return 130  # as shells say it; what the command had to tell is told
 
 
-def _lab(size: str | None, options: list[str]) -> int:
+def _lab(args: argparse.Namespace, *options: str) -> int:
     from jupyterlab.labapp import LabApp
 
-    from llmlab import notebooks
-
-    new = notebooks.lay_out()
-    if new:
+    if new := notebooks.lay_out():
         print(f"New in work/: {', '.join(new)}")
-    config = str(Path(__file__).parent / "jupyter")
-    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, [config, os.environ.get("JUPYTER_CONFIG_PATH")]))
-    # Terminals and cells find `llmlab` without an activated environment.
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    if args.model:
+        os.environ["LLMLAB_BOX"] = args.model
     for name in PATHS:  # kernels run in work/, and would look for a relative path there
         if os.environ.get(name):
             os.environ[name] = str(Path(os.environ[name]).expanduser().absolute())
-    if size:
-        os.environ["LLMLAB_BOX"] = size
-    read = settings.load()
-    if not (read.uses_endpoint or read.gguf):
-        chosen, why = weights.choose(read.box, read.cache)
+    # Terminals and cells find `llmlab` without an activated environment.
+    for name, first in {"PATH": Path(sys.executable).parent, "JUPYTER_CONFIG_PATH": JUPYTER}.items():
+        os.environ[name] = os.pathsep.join(filter(None, [str(first), os.environ.get(name)]))
+    config = settings.load()
+    if not (config.uses_endpoint or config.gguf):
+        chosen, why = weights.choose(config.box, config.cache)
         if why:
             print(why)
         shared.begin(chosen.key)
     os.chdir(settings.ROOT)
-    screen = sys.platform in ("win32", "darwin") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    LabApp.launch_instance(argv=[*([] if screen else ["--no-browser"]), *options])
+    own = ["--allow-root", f"--ServerApp.tornado_settings={{'static_custom_path': {[str(JUPYTER / 'custom')]}}}"]
+    if os.name != "nt":  # ipykernel warns about unencrypted TCP between server and kernel; files of this user need none
+        own.append("--KernelManager.transport=ipc")
+    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        own.append("--no-browser")
+    LabApp.launch_instance(argv=[*own, *options])
     return 0
 
 
-def _fetch(size: str | None, file: Path | None, if_missing: bool) -> int:
+def _fetch(args: argparse.Namespace) -> int:
     config = settings.load()
-    if size is not None and size not in weights.CATALOGUE and file is None:
-        file, size = Path(size), None  # `llmlab fetch FILE`
-    if if_missing and size is None and config.gguf:
+    if args.if_missing and config.gguf and not args.size:
         return 0
-    chosen, why = weights.choose(size or config.box, config.cache)
-    if if_missing:
-        try:
+    chosen, why = weights.choose(args.size or config.box, config.cache)
+    if args.if_missing:
+        with suppress(LabError):
             weights.find(chosen, config.cache)
             return 0
-        except LabError:
-            pass
     if why:
         print(why)
     print(f"Fetching {chosen.name} ({chosen.size / 1e6:,.0f} MB, {chosen.licence}) …", flush=True)
-    weights.fetch(chosen, config.cache, file)
+    weights.fetch(chosen, config.cache, args.file)
     print(f"{chosen.file} is in place and whole.")
     return 0
 
 
-async def _measure(chapters: list[str]) -> int:
-    from llmlab import connect, measure
+def _doctor(args: argparse.Namespace) -> int:
+    from llmlab import doctor
 
-    for chapter in chapters:
-        measure.pieces(chapter)  # a chapter without an experiment is an error before the model starts
-    model = await connect()
-    for chapter in chapters or measure.chapters():
-        made = 0
+    return doctor.run()
 
-        def tell(row: measure.Row) -> None:
-            nonlocal made
-            made += 1
-            if sys.stdout.isatty():
-                print(f"\r{made} runs made", end="", flush=True)
 
-        result = await measure.experiment(chapter, model, tell)
-        columns = measure.columns(chapter)
-        file = result.save(chapter, columns=columns)
-        print(f"\n{result.table(*columns)}\nEvery run stands in {file.relative_to(settings.ROOT)}.", flush=True)
+def _reset(args: argparse.Namespace) -> int:
+    print(notebooks.reset(args.chapter))
     return 0
 
 

@@ -8,25 +8,24 @@ from typing import Any
 
 import ipywidgets
 
-from llmlab.chat_app import Answer, ChatApp, Layer
+from llmlab.chat_app import ChatApp, Layer
 from llmlab.llm.chat import Model
-from llmlab.show import widgets
-from llmlab.show.diff import compare
-from llmlab.show.view import COLOURS, QUIET, View
+from llmlab.show import runs, widgets
+from llmlab.show.view import View, compare
 
-QUESTION = "What should I cook tonight?"
 MAX_TOKENS = 100  # an answer that is long enough to be compared, and soon there
 
 
-def playground(model: Model, layers: Sequence[Layer], question: str = QUESTION) -> widgets.Panel:
+def playground(model: Model, layers: Sequence[Layer], question: str) -> widgets.Panel:
     """Ask the same question bare and through the layers that are switched on."""
+    wide = {"width": "40em", "max_width": "100%"}
+    text = ipywidgets.Text(value=question, description="Question:", layout=wide)
     switches = [
         ipywidgets.Checkbox(value=True, description=layer.name, indent=False, layout={"width": "auto"})
         for layer in layers
     ]
-    text = ipywidgets.Text(value=question, description="Question:", layout={"width": "40em", "max_width": "100%"})
     button = ipywidgets.Button(description="Ask both", button_style="primary")
-    request, replies, state = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
+    said, request = ipywidgets.HTML(), ipywidgets.HTML()
 
     def app() -> ChatApp:
         # A new conversation each time. Memory keeps the question, and brings back only what was said in earlier ones.
@@ -37,40 +36,25 @@ def playground(model: Model, layers: Sequence[Layer], question: str = QUESTION) 
         try:
             request.value = compare(bare, app().messages(text.value), ("sent by the bare call", "sent by the app")).html
         except Exception as error:  # a layer may be the reader's own
-            request.value = _problem(error)
+            request.value = f"<b>{escape(str(error))}</b>"
 
     async def ask() -> None:
-        state.value = "<i>asking …</i>"
+        said.value = "<i>asking …</i>"
         try:
-            bare = await model.chat(text.value, max_tokens=MAX_TOKENS, stream=False)
-            answer = await app().ask(text.value, max_tokens=MAX_TOKENS, stream=False)
+            bare = await model.chat(text.value, max_tokens=MAX_TOKENS)
+            answer = await app().ask(text.value, max_tokens=MAX_TOKENS)
         except Exception as error:
-            state.value = _problem(error)
+            said.value = f"<b>{escape(str(error))}</b>"
             return
-        columns = _said("the bare call", Answer(bare.text, [bare]), "model") + _said("the app", answer, "person")
-        replies.value = (
-            f"<div style='display:flex;flex-wrap:wrap;gap:2em;line-height:1.5;margin:.5em 0'>{columns}</div>"
-        )
-        state.value = ""
+        cards = {"the bare call": runs.reply_card(bare), "the app": runs.answer_card(answer)}
+        columns = (f"<div style='flex:1;min-width:16em'><b>{who}</b>{card.html}</div>" for who, card in cards.items())
+        said.value = f"<div style='display:flex;flex-wrap:wrap;gap:2em;line-height:1.5'>{''.join(columns)}</div>"
 
     for switch in (*switches, text):
         switch.observe(show_request, names="value")
     widgets.on_click(button, ask)
     show_request()
     row = ipywidgets.HBox(switches, layout={"flex_flow": "row wrap", "grid_gap": "0 1.5em"})
-    box = ipywidgets.VBox([text, row, button, state, replies, request])
     plain = "The playground needs a running notebook. Its switches: " + ", ".join(layer.name for layer in layers)
+    box = ipywidgets.VBox([text, row, button, said, request])
     return widgets.Panel(box, View(f"<p><i>{escape(plain)}</i></p>", plain))
-
-
-def _said(who: str, answer: Answer, colour: str) -> str:
-    calls = "1 call" if len(answer.replies) == 1 else f"{len(answer.replies)} calls"
-    cost = f"{calls} · {answer.input_tokens} tokens in · {answer.output_tokens} out"
-    return (
-        f"<div style='flex:1;min-width:16em;border-left:3px solid {COLOURS[colour]};padding-left:8px'><b>{who}</b>"
-        f"<div style='white-space:pre-wrap'>{escape(answer.text)}</div><div style='{QUIET}'>{escape(cost)}</div></div>"
-    )
-
-
-def _problem(error: Exception) -> str:
-    return f"<b>{escape(str(error) or type(error).__name__)}</b>"

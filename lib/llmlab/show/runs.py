@@ -1,26 +1,27 @@
-"""How a Run looks: the answer first, why it stopped, what it cost, and its calls folded below; a team's letters."""
+"""How a run, a reply, an answer and a model look: the words first, then how it ended and what it cost, the rest folded."""
 
 from __future__ import annotations
 
 from html import escape
 from typing import TYPE_CHECKING
 
-from llmlab.show.mermaid import Mermaid, clean
+from llmlab.show.mermaid import Mermaid, sequence_diagram
 from llmlab.show.traces import summary, tree
-from llmlab.show.view import QUIET, View
+from llmlab.show.view import QUIET, View, card, folded, pretty
 
 if TYPE_CHECKING:
     from llmlab.agents.run import Run
+    from llmlab.chat_app import Answer
+    from llmlab.llm.chat import Model, Reply
     from llmlab.trace import Trace
 
 
-def card(run: Run) -> View:
+def run_card(run: Run) -> View:
     """A run at a glance."""
-    part = run.calls()
     answer = "(no answer)" if run.answer is None else str(run.answer)
-    stopped = f"done. {run.why}".strip(". ") if run.ok else f"stopped: {run.stopped}. {run.why}".strip()
-    cost = f"{run.agent}, {stopped}\n{summary(part)}"
-    calls = tree(part)
+    ended = f"done. {run.why}".strip(". ") if run.ok else f"stopped: {run.stopped}. {run.why}".strip()
+    cost = f"{run.agent}, {ended}\n{summary(run.calls())}"
+    calls = tree(run)
     quiet = escape(cost, quote=False).replace("\n", "<br>")
     html = (
         f"<div style='white-space:pre-wrap'>{escape(answer, quote=False)}</div><div style='{QUIET}'>{quiet}</div>"
@@ -31,13 +32,54 @@ def card(run: Run) -> View:
 
 def letters(trace: Trace) -> Mermaid:
     """Who wrote what to whom in a team: its letters as a sequence diagram."""
-    sent = [step for step in trace.of("event") if step.name == "letter"]
-    people = list(dict.fromkeys(step.get(end) for step in sent for end in ("sender", "to")))
-    lines = ["sequenceDiagram", f"  accTitle: {clean(f'Letters of {trace.name}')}"]
-    lines += [f"  participant p{number} as {clean(name)}" for number, name in enumerate(people)]
-    for step in sent:
-        sender, to = (people.index(step.get(end)) for end in ("sender", "to"))
-        arrow = "--x" if step.get("kind") == "failure" else "->>"
-        said = f"{step.get('kind')}: {step.get('text')}"
-        lines.append(f"  p{sender}{arrow}p{to}: {clean(said)}")
-    return Mermaid("\n".join(lines))
+    said = []
+    for step in trace.of("event"):
+        if step.name == "letter":
+            sender, to, kind, text = (step.get(part) for part in ("sender", "to", "kind", "text"))
+            said.append((sender, "--x" if kind == "failure" else "->>", to, f"{kind}: {text}"))
+    return sequence_diagram(f"Letters of {trace.name}", said)
+
+
+def badge(reply: Reply) -> str:
+    """The line under a reply: source, tokens, seconds, money."""
+    parts = [
+        f"{reply.source}: {reply.model}",
+        f"{reply.input_tokens} tokens in ({reply.cached_tokens} cached)",
+        f"{reply.output_tokens} out",
+        f"{reply.seconds:.2f} s",
+    ]
+    if reply.cost is not None:
+        parts.append(f"{reply.cost:.6f} {reply.currency}")
+    if reply.finish_reason not in ("stop", "tool_calls"):
+        parts.append(f"ended by: {reply.finish_reason}")
+    return " · ".join(parts)
+
+
+def reply_card(reply: Reply) -> View:
+    """A reply, as a cell shows it."""
+    calls = [f"→ {call.name}({call.arguments})" for call in reply.tool_calls]
+    answer = "\n".join([reply.text, *calls] if reply.text else calls) or "(empty reply)"
+    note = f"<div style='{QUIET}'>{escape(reply.note)}</div>" if reply.note else ""
+    raw = folded("the request, as it was sent", reply.request) + folded("the reply, as it came", reply.response)
+    text = "\n".join(filter(None, [answer, f"[{badge(reply)}]", reply.note]))
+    return View(card("model", answer, badge(reply), note + raw), text)
+
+
+def answer_card(answer: Answer) -> View:
+    """What a chat application said, with each call behind it folded."""
+    calls = "".join(folded(f"call {i}: {badge(r)}", r.request) for i, r in enumerate(answer.replies, 1))
+    cost = f"{len(answer.replies)} calls · {answer.input_tokens} tokens in · {answer.output_tokens} out"
+    return View(card("person", answer.text, cost, calls), f"{answer.text}\n[{cost}]")
+
+
+def model_card(model: Model) -> View:
+    """A connected model, as a cell shows it."""
+    can = [c for c, yes in sorted(model.abilities.items()) if yes]
+    rows = {"model": model.name, "source": model.source}
+    rows["can"] = ", ".join(can) or "text (more is found out when a cell needs it)"
+    rows |= {name.removeprefix("llmlab."): value for name, value in model.provenance.items()}
+    left = "style='text-align:left'"
+    lines = (
+        f"<tr><th scope='row' {left}>{escape(k)}</th><td {left}>{escape(str(v))}</td></tr>" for k, v in rows.items()
+    )
+    return View(f"<table>{''.join(lines)}</table>", pretty(rows))

@@ -7,8 +7,8 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from llmlab.show import frames
-from llmlab.show.mermaid import Mermaid, clean, short
-from llmlab.show.view import COLOURS, MARKS, Picture, View, folded, mark, table_of
+from llmlab.show.mermaid import Mermaid, sequence_diagram, short
+from llmlab.show.view import COLOURS, MARKS, Picture, View, folded, table_of
 
 if TYPE_CHECKING:
     from llmlab.agents.run import Run
@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 
 
 def summary(trace: Trace) -> str:
-    """The cost of a trace in one line."""
+    """The cost of a trace in one line. A call inside another, as of a tool that asks the model, is part of that one's time."""
     t = trace.totals
+    calls = [step for step in trace if step.kind in ("model", "tool")]
+    seconds = sum(c.seconds for c in calls if not any(outer.kind == "tool" for outer in _around(trace, c)))
     money = "" if t.cost is None else f", {t.cost:.6f} in money"
     return (
         f"{t.model_calls} model calls, {t.tool_calls} tool calls, {t.input_tokens} tokens in "
-        f"({t.cached_tokens} cached), {t.output_tokens} out, {_seconds(trace):.2f} s{money}"
+        f"({t.cached_tokens} cached), {t.output_tokens} out, {seconds:.2f} s{money}"
     )
 
 
@@ -29,45 +31,41 @@ def table(trace: Trace) -> View:
     """One row a step, with what it said and cost; the whole data folded under each."""
     rows = []
     for step in trace:
+        sign = f"<span style='color:{COLOURS[step.kind]}'>{MARKS[step.kind]}</span> {step.kind}"
+        kind = View(f"<span style='white-space:nowrap'>{sign}</span>", f"{MARKS[step.kind]} {step.kind}")
         brief = _brief(step, 80)
         detail = View(f"{escape(brief, quote=False)}{folded('all of it', step.attributes)}", brief)
-        tokens = [step.get(f"gen_ai.usage.{name}_tokens", "") for name in ("input", "output")]
-        rows.append([step.id, mark(step.kind), "· " * _depth(trace, step) + step.name, detail, *tokens,
-                     f"{step.seconds:.2f} s", step.status])  # fmt: skip
-    view = table_of(["#", "kind", "step", "what", "in", "out", "time", "status"], rows, summary(trace))
-    return view if rows else View("<p>The trace is empty.</p>", "The trace is empty.")
-
-
-def _trace_of(shown: Trace | Run) -> Trace:
-    """A trace as it is, and of a run its part."""
-    return shown.calls() if hasattr(shown, "calls") else shown
+        tokens = [step.get(f"gen_ai.usage.{way}_tokens", "") for way in ("input", "output")]
+        name = "· " * len(_around(trace, step)) + step.name
+        rows.append([step.id, kind, name, detail, *tokens, f"{step.seconds:.2f} s", step.status])
+    if not rows:
+        return View("<p>The trace is empty.</p>", "The trace is empty.")
+    return table_of(["#", "kind", "step", "what", "in", "out", "time", "status"], rows, summary(trace))
 
 
 def tree(shown: Trace | Run) -> View:
     """Which step of a trace or a run called which."""
     trace = _trace_of(shown)
-    lines: list[str] = []
     known = {step.id for step in trace}
 
-    def walk(parent: int | None, indent: str) -> None:
+    def below(parent: int | None, indent: str) -> Iterator[str]:
         # A step whose parent was still running when the trace was cut off stands at the root.
         children = [s for s in trace if (s.parent if s.parent in known else None) == parent]
-        for i, step in enumerate(children):
-            last = i == len(children) - 1
-            lines.append(f"{indent}{'└─' if last else '├─'} {MARKS[step.kind]} {_title(step)}: {_brief(step, 70)}")
-            walk(step.id, indent + ("   " if last else "│  "))
+        for step in children:
+            branch, bar = ("└─", "   ") if step is children[-1] else ("├─", "│  ")
+            title = frames.way(step) if step.kind == "protocol" else step.name
+            yield f"{indent}{branch} {MARKS[step.kind]} {title}: {_brief(step, 70)}"
+            yield from below(step.id, indent + bar)
 
-    walk(None, "")
-    text = "\n".join([trace.name, *lines])
+    text = "\n".join([trace.name, *below(None, "")])
     return View(f"<pre>{escape(text)}</pre>", text)
 
 
 def timeline(shown: Trace | Run) -> Picture:
     """When each step of a trace or a run took place: bars over seconds, marked and coloured by kind."""
-    trace = _trace_of(shown)
     from matplotlib.figure import Figure
 
-    steps = [s for s in trace if s.kind != "event"]
+    steps = [s for s in _trace_of(shown) if s.kind != "event"]
     figure = Figure(figsize=(8, 0.6 + 0.35 * max(len(steps), 1)), layout="constrained", facecolor="white")
     axes = figure.add_subplot()
     for row, step in enumerate(steps):
@@ -82,36 +80,22 @@ def timeline(shown: Trace | Run) -> Picture:
 
 def sequence(trace: Trace) -> Mermaid:
     """Who sent what to whom: the calls of the trace as a Mermaid sequence diagram, which Jupyter draws."""
-    lines = ["sequenceDiagram", f"  accTitle: {clean(f'Sequence of {trace.name}')}", "  participant app as the app"]
-    seen: dict[str, str] = {}
-    body: list[str] = []
+    said = []
     for step in trace:
-        if step.kind not in ("model", "tool"):
-            continue
-        who = step.get("gen_ai.request.model") if step.kind == "model" else step.name
-        name = seen.setdefault(f"{step.kind} {who}", f"p{len(seen)}")
-        asked, said = _asked(step), answered(step)
-        body += [f"  app->>{name}: {clean(asked)}", f"  {name}-->>app: {clean(said)}"]
-    lines += [f"  participant {name} as {clean(full)}" for full, name in seen.items()]
-    return Mermaid("\n".join(lines + body))
+        if step.kind in ("model", "tool"):
+            who = f"{step.kind} {step.get('gen_ai.request.model') if step.kind == 'model' else step.name}"
+            said += [("the app", "->>", who, _asked(step)), (who, "-->>", "the app", answered(step))]
+    return sequence_diagram(f"Sequence of {trace.name}", said, {"the app": "app"})
 
 
-def _seconds(trace: Trace) -> float:
-    """Of all calls; one that was made inside another, as by a tool that asks the model, is part of that one's time."""
-    steps = {step.id: step for step in trace}
-    calls = [step for step in trace if step.kind in ("model", "tool")]
-    return sum(c.seconds for c in calls if not any(outer.kind == "tool" for outer in _outside(steps, c)))
+def _trace_of(shown: Trace | Run) -> Trace:
+    return shown.calls() if hasattr(shown, "calls") else shown
 
 
-def _depth(trace: Trace, step: Step) -> int:
-    return sum(1 for _ in _outside({s.id: s for s in trace}, step))
-
-
-def _outside(steps: dict[int, Step], step: Step) -> Iterator[Step]:
+def _around(trace: Trace, step: Step) -> list[Step]:
     """The steps around a step, from the nearest on."""
-    while step.parent in steps:
-        step = steps[step.parent]
-        yield step
+    outer = next((other for other in trace if other.id == step.parent), None)
+    return [outer, *_around(trace, outer)] if outer else []
 
 
 def _asked(step: Step) -> str:
@@ -123,18 +107,12 @@ def _asked(step: Step) -> str:
 
 def answered(step: Step) -> str:
     """What a step gave back, as text."""
-    if step.error:
-        return step.error
-    if step.kind == "tool":
-        return str(step.get("gen_ai.tool.call.result", ""))
+    if step.error or step.kind == "tool":
+        return step.error or str(step.get("gen_ai.tool.call.result", ""))
     choices = (step.response or {}).get("choices") or [{}]
     message = choices[0].get("message") or {}
     calls = [f"{c['function']['name']}({c['function']['arguments']})" for c in message.get("tool_calls") or []]
     return str(message.get("content") or " ".join(calls) or step.status)
-
-
-def _title(step: Step) -> str:
-    return frames.way(step) if step.kind == "protocol" else step.name
 
 
 def _brief(step: Step, width: int) -> str:

@@ -1,7 +1,8 @@
-"""The parts that every picture shares: a thing with an HTML and a text form, folded details, tables, colours."""
+"""The parts that every picture shares: a thing with an HTML and a text form, cards, tables, comparisons, colours."""
 
 from __future__ import annotations
 
+import difflib
 import json
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
@@ -56,6 +57,12 @@ def pretty(data: Any) -> str:
     return json.dumps(data, ensure_ascii=False, indent=2, default=str)
 
 
+def card(kind: str, text: str, note: str, more: str) -> str:
+    """A text and a pale note beside a line in the colour of a kind (model, tool, protocol, person), then more HTML."""
+    said = f"<div style='white-space:pre-wrap'>{escape(text)}</div><div style='{QUIET}'>{escape(note)}</div>"
+    return f"<div style='border-left:3px solid {COLOURS[kind]};padding-left:8px;max-width:50em'>{said}{more}</div>"
+
+
 def folded(title: str, data: Any) -> str:
     """A line that opens to JSON or text."""
     body = data if isinstance(data, str) else pretty(data)
@@ -64,30 +71,36 @@ def folded(title: str, data: Any) -> str:
 
 def table_of(head: Sequence[str], rows: Iterable[Sequence[Any]], caption: str = "") -> View:
     """A table; numbers stand right. A `View` in a cell keeps its HTML."""
-    rows = [list(row) for row in rows]
-    sides = ["right" if any(_side(row[i]) == "right" for row in rows) else "left" for i in range(len(head))]
+    lines = [list(head), *map(list, rows)]
+    columns = list(zip(*lines, strict=True))
     title = f"<caption style='caption-side:top;text-align:left'>{escape(caption)}</caption>" if caption else ""
-    head_html = "".join(
-        f"<th scope='col' style='text-align:{side}'>{escape(h)}</th>" for h, side in zip(head, sides, strict=True)
-    )
-    body = "".join(f"<tr>{''.join(_cell(value) for value in row)}</tr>" for row in rows)
-    html = f"<table>{title}<thead><tr>{head_html}</tr></thead><tbody>{body}</tbody></table>"
-    lines = [[str(value).replace("\n", " ") for value in row] for row in (head, *rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    text = "\n".join("  ".join(v.ljust(w) for v, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+    heads = "".join(f"<th scope='col' style='text-align:{_side(c[1:])}'>{escape(c[0])}</th>" for c in columns)
+    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in lines[1:])
+    html = f"<table>{title}<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+    texts = [[str(value).replace("\n", " ") for value in column] for column in columns]
+    padded = [[text.ljust(max(map(len, column))) for text in column] for column in texts]
+    text = "\n".join("  ".join(line).rstrip() for line in zip(*padded, strict=True))
     return View(html, f"{caption}\n{text}" if caption else text)
 
 
-def _side(value: Any) -> str:
-    return "right" if isinstance(value, int | float) else "left"
+def _side(values: Iterable[Any]) -> str:
+    return "right" if any(isinstance(value, int | float) for value in values) else "left"
 
 
 def _cell(value: Any) -> str:
     inner = value.html if isinstance(value, View) else escape(str(value)).replace("\n", "<br>")
-    return f"<td style='text-align:{_side(value)};vertical-align:top'>{inner}</td>"
+    return f"<td style='text-align:{_side([value])};vertical-align:top'>{inner}</td>"
 
 
-def mark(kind: str) -> View:
-    """The sign of a kind of step, in its colour."""
-    sign = f"<span style='color:{COLOURS[kind]}'>{MARKS[kind]}</span>"
-    return View(f"<span style='white-space:nowrap'>{sign} {kind}</span>", f"{MARKS[kind]} {kind}")
+def compare(old: Any, new: Any, names: tuple[str, str] = ("before", "after")) -> View:
+    """What was taken away (-) and added (+) between two JSON values or texts, in whole lines."""
+    a, b = ((value if isinstance(value, str) else pretty(value)).splitlines() for value in (old, new))
+    lines: list[str] = []
+    # Not ndiff: it looks for similar lines, and so mixes what was taken away with what was added.
+    for kind, i, j, k, n in difflib.SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
+        lines += [f"{' ' if kind == 'equal' else '-'} {line}" for line in a[i:j]]
+        lines += [f"+ {line}" for line in b[k:n] if kind != "equal"]
+    styles = {"+": "background:#0072B233", "-": "background:#D55E0033", " ": ""}
+    rows = "".join(f"<span style='{styles[line[0]]}'>{escape(line)}</span>\n" for line in lines)
+    head = f"- {names[0]}\n+ {names[1]}"
+    return View(f"<pre style='white-space:pre-wrap'><b>{escape(head)}</b>\n{rows}</pre>", "\n".join([head, *lines]))
