@@ -9,7 +9,7 @@ from scripted import Script, acts, look
 
 from llmlab import Budget, LabError, Trace
 from llmlab.agents import Agent, Letter, Member, Run, SingleStep, Team
-from llmlab.agents.member import PERSON, ROOM
+from llmlab.agents.team import PERSON, ROOM
 from sentence import is_one_sentence
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]

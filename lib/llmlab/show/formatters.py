@@ -10,7 +10,7 @@ from llmlab.show.stream import LiveText
 
 # A class, by its module and name, and the function that draws it. Nothing of this is imported before something is drawn.
 DRAWN = {
-    ("llmlab.agents.run", "Run"): "runs.card",
+    ("llmlab.agents.base", "Run"): "runs.card",
     ("llmlab.chat_app", "Answer"): "replies.answer_card",
     ("llmlab.llm.chat", "Model"): "replies.model_card",
     ("llmlab.llm.reply", "Reply"): "replies.card",

@@ -10,7 +10,7 @@ from llmlab.show.traces import summary, tree
 from llmlab.show.view import QUIET, View
 
 if TYPE_CHECKING:
-    from llmlab.agents.run import Run
+    from llmlab.agents.base import Run
     from llmlab.trace import Trace
 
 

@@ -11,7 +11,7 @@ from llmlab.show.mermaid import Mermaid, clean, short
 from llmlab.show.view import COLOURS, MARKS, Picture, View, folded, mark, table_of
 
 if TYPE_CHECKING:
-    from llmlab.agents.run import Run
+    from llmlab.agents.base import Run
     from llmlab.trace import Step, Trace
 
 
