@@ -102,8 +102,7 @@ class Measured:
         """Keep it as this JSON file: what it was made with, the counts by these columns (if any), and every row."""
         counts = []
         for group, same in self.by(*columns).items() if columns else ():
-            right, of = _count(same)
-            about = dict(zip(columns, group, strict=True))
+            (right, of), about = _count(same), dict(zip(columns, group, strict=True))
             counts.append(
                 {**about, "right": right, "of": of, "interval": [round(end, 3) for end in interval(right, of)]}
             )

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,8 +20,7 @@ from llmlab.wait import awake
 
 REPEATS = 3  # the same thing asked so many times is a loop
 INTERRUPTED = (
-    "Interrupted: the run was stopped; what it did until then is in the agent's `last`. With save=… it goes on where it "
-    "was; without, it begins anew."
+    "Interrupted: what the run did until then is in the agent's `last`; saved with save=…, it can go on from there."
 )
 
 
@@ -29,8 +29,8 @@ class Run:
     """One task done by an agent, or as far as it came.
 
     `stopped` is done, the limit that ended it (steps, tokens, seconds, money, depth, repetition), error or interrupted;
-    `why` says it in a sentence, and `answer` is then the best so far. A run that is done says in `why` what it lacks, if
-    anything. `notes` is what the agent itself kept: its plan, its drafts, its votes.
+    `why` says it in a sentence, also what a run that is done lacks; `answer` is then the best so far. `notes` is what the
+    agent itself kept: its plan, its drafts, its votes.
     """
 
     agent: str
@@ -86,12 +86,13 @@ class Agent:
         """
         run = self.last = Run(self.name, task, Trace(self.name))
         with _ending(run), trace.alone(Path(save)) if save else contextlib.nullcontext():
-            self._check(task)
-            if save:
-                run.trace = Trace.resume(save, f"{self.name}: {task}")
-            else:
-                run.trace = trace.current() or run.trace
-            into = run.trace
+            if not isinstance(task, str) or not task.strip():
+                raise LabError(f"An agent takes a task in words, but got {task!r}; say what it has to do.")
+            config = getattr(self.model, "config", None)
+            if self.budget.money is not None and config and config.price_in is config.price_out is None:
+                raise LabError("A budget in money needs prices; set LLMLAB_PRICE_IN and _OUT in .env, or limit tokens.")
+            into = Trace.resume(save, f"{self.name}: {task}") if save else trace.current() or run.trace
+            run.trace = into
             with awake(), into, into.limit(self.budget) as run.spent, into.span(self.name, task=task) as span:
                 run.part = span.id
                 await self.work(run)
@@ -105,16 +106,6 @@ class Agent:
         """One of the agent's prompts, with its {places} filled in."""
         # In one pass: braces in a task or in what a model said are text, and no places.
         return re.sub(r"\{(\w+)\}", lambda place: str(values.get(place[1], place[0])), self.prompts[name])
-
-    def _check(self, task: str) -> None:
-        if not isinstance(task, str) or not task.strip():
-            raise LabError(f"An agent takes a task in words, but got {task!r}; say what it has to do.")
-        config = getattr(self.model, "config", None)
-        if self.budget.money is not None and config and config.price_in is None and config.price_out is None:
-            raise LabError(
-                "A budget in money needs prices, but LLMLAB_PRICE_IN and LLMLAB_PRICE_OUT are not set, so it would "
-                "never stop anything; set them in .env, or limit tokens instead."
-            )
 
 
 @contextlib.contextmanager
@@ -151,11 +142,11 @@ class Repetition:
     """Stops a run that asks the same thing again and again."""
 
     def __init__(self, allowed: int = REPEATS):
-        self.allowed, self._seen = allowed, dict[str, int]()
+        self.allowed, self._seen = allowed, Counter[str]()
 
     def check(self, thing: str) -> None:
         """Raises BudgetExceeded when a thing comes once too often."""
-        self._seen[thing] = self._seen.get(thing, 0) + 1
+        self._seen[thing] += 1
         if self._seen[thing] >= self.allowed:
             short = thing if len(thing) <= 80 else thing[:79] + "…"
             raise BudgetExceeded(

@@ -76,7 +76,9 @@ class Tool:
             with awake():
                 async with clock:
                     value = await self._run(_object(self.name, arguments))
-            return ToolResult(True, cut(value if isinstance(value, str) else _json(value), self.limit), value)
+            data = redaction.plain(to_jsonable_python(value, fallback=str))
+            text = value if isinstance(value, str) else json.dumps(data, ensure_ascii=False)
+            return ToolResult(True, cut(text, self.limit), value)
         except ToolError as error:
             why = str(error)
         except ValidationError as error:
@@ -108,19 +110,20 @@ class _Missing(Tool):
 
 
 async def call_all(calls: Sequence[ToolCall], tools: Sequence[Tool]) -> list[Message]:
-    """Carry out a reply's tool calls side by side, and return the messages that answer them, in order.
+    """Carry out a reply's tool calls side by side, the same call once; returns the messages that answer them, in order.
 
     When the budget allows no further call, the ones that still run are cancelled.
     """
     by_name = {t.name: t for t in tools}
+    there = f"there are {', '.join(by_name) or 'none'}"
+    wanted = {(call.name, call.arguments): call for call in calls}
 
-    async def one(call: ToolCall) -> Message:
-        there = f"there is no tool {call.name}; there are {', '.join(by_name) or 'none'}"
-        called = by_name.get(call.name) or _Missing(call.name, there, {}, lambda: None)
-        result = await called.call(call.arguments, call.id)
-        return {"role": "tool", "tool_call_id": call.id, "content": result.text}
+    async def one(call: ToolCall) -> str:
+        missing = _Missing(call.name, f"there is no tool {call.name}; {there}", {}, lambda: None)
+        return (await by_name.get(call.name, missing).call(call.arguments, call.id)).text
 
-    return await together(*map(one, calls))
+    texts = dict(zip(wanted, await together(*map(one, wanted.values())), strict=True))
+    return [{"role": "tool", "tool_call_id": c.id, "content": texts[c.name, c.arguments]} for c in calls]
 
 
 def tool(function: Tool | Callable[..., Any], *, timeout: float = TIMEOUT) -> Tool:
@@ -190,7 +193,3 @@ def cut(text: str, limit: int) -> str:
 
 def _failed(error: BaseException) -> str:
     return f"failed: {type(error).__name__}: {error}"
-
-
-def _json(value: Any) -> str:
-    return json.dumps(redaction.plain(to_jsonable_python(value, fallback=str)), ensure_ascii=False)

@@ -5,7 +5,6 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from llmlab.errors import LabError, ToolError
@@ -18,18 +17,14 @@ PASSAGES = 3
 
 async def calculate(expression: str) -> int | float:
     """Calculate with numbers, + - * / // % ** and parentheses, as in (3 + 4.5) * 2."""
-    if not re.fullmatch(
-        r"[\d\s.eE_+*/%()-]+", expression.strip()
-    ):  # so it can only be arithmetic, and no other program
-        raise ToolError(
-            f"calculate takes numbers, + - * / // % ** and parentheses, but got {expression}; "
-            f"write 1200 for 1,200 and 2**3 for 2^3"
-        )
+    # So it can only be arithmetic, and no other program.
+    if not re.fullmatch(r"[\d\s.eE_+*/%()-]+", expression):
+        hint = "write 1200 for 1,200 and 2**3 for 2^3"
+        raise ToolError(f"calculate takes numbers, + - * / // % ** and parentheses, but got {expression}; {hint}")
     try:
         value: int | float = json.loads(await run_program(" ".join(expression.split()), seconds=1, memory=1))
-    except (ToolError, ValueError) as error:
-        why = str(error) if isinstance(error, ToolError) else "its result is no number that can be written down"
-        raise ToolError(f"calculate cannot work out {expression!r}: {why}") from None
+    except ValueError:
+        raise ToolError(f"calculate gives real numbers, but {expression} makes none that can be written") from None
     return value
 
 
@@ -43,26 +38,18 @@ async def run_python(code: str) -> str:
     return cut(printed, SHOWN) or "(it printed nothing; print what you want to know)"
 
 
-@dataclass(frozen=True)
-class Passage:
-    """A part of a document that was found."""
-
-    document: str
-    text: str
-
-
-def search_documents(folder: Path | str) -> Callable[[str], list[Passage]]:
+def search_documents(folder: Path | str) -> Callable[[str], list[dict[str, str]]]:
     """Make the tool that searches the Markdown files of a folder: `tool(search_documents(folder))`."""
 
-    def passages() -> list[Passage]:
+    def passages() -> list[dict[str, str]]:
         names = [path.relative_to(folder).as_posix() for path in sorted(Path(folder).rglob("*.md"))]
         seen = [name for name in names if not re.search(r"(^|/)\.", name)]  # no checkpoints of Jupyter's
-        return [Passage(name, text) for name in seen for text in _paragraphs(Path(folder, name))]
+        return [{"document": name, "text": text} for name in seen for text in _paragraphs(Path(folder, name))]
 
-    def search_documents(query: str) -> list[Passage]:
+    def search_documents(query: str) -> list[dict[str, str]]:
         """Search the documents for some words; gives the passages that fit best, each with its document's name."""
         found = passages()
-        scores = bm25(query, [f"{p.document} {p.text}" for p in found])
+        scores = bm25(query, [f"{p['document']} {p['text']}" for p in found])
         best = sorted(range(len(found)), key=lambda i: -scores[i])[:PASSAGES]
         return [found[i] for i in best if scores[i]]
 
