@@ -29,7 +29,7 @@ from llmlab.show.view import View, table_of
 MEASURED = settings.DATA / "measured"
 Z95 = 1.959964  # the 97.5 % point of the normal distribution
 Row = dict[str, Any]
-Told = Callable[[Row], None]
+Told = Callable[[Row], None] | None
 
 
 def interval(successes: int, trials: int) -> tuple[float, float]:
@@ -100,18 +100,19 @@ class Measured:
 
     def write(self, file: Path, columns: Sequence[str] = ()) -> Path:
         """Keep it as this JSON file: what it was made with, the counts by these columns (if any), and every row."""
+
+        def lines(rows: Iterable[Row]) -> str:
+            return "[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]"
+
         counts = []
         for group, same in self.by(*columns).items() if columns else ():
             (right, of), about = _count(same), dict(zip(columns, group, strict=True))
-            counts.append(
-                {**about, "right": right, "of": of, "interval": [round(end, 3) for end in interval(right, of)]}
-            )
-        parts = [f'"about": {json.dumps(self.about, ensure_ascii=False)}']
-        for name, rows in {"table": counts, "rows": self.rows}.items():
-            lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
-            parts += [f'"{name}": [\n{lines}\n]'] if lines else []
+            rate = [round(end, 3) for end in interval(right, of)]
+            counts.append({**about, "right": right, "of": of, "interval": rate})
+        made = json.dumps(self.about, ensure_ascii=False)
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("{" + ",\n".join(parts) + "}\n", encoding="utf-8")
+        text = f'{{"about": {made},\n"table": {lines(counts)},\n"rows": {lines(self.rows)}}}\n'
+        file.write_text(text, encoding="utf-8")
         return file
 
     @classmethod
@@ -120,15 +121,11 @@ class Measured:
         try:
             data = json.loads(file.read_text(encoding="utf-8"))
             return cls(data["rows"], data["about"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise LabError(
-                f"{file.name} is no measurement that `llmlab measure` wrote ({error}); run it anew."
-            ) from error
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise LabError(f"{file.name} is no measurement by `llmlab measure` ({error}); run it anew.") from error
 
 
-async def compare(
-    model: Model, variants: Mapping[str, Agent], tasks: Iterable[Task], told: Told | None = None
-) -> Measured:
+async def compare(model: Model, variants: Mapping[str, Agent], tasks: Iterable[Task], told: Told = None) -> Measured:
     """Let every variant try every task; a run that stops early is wrong, and its reason is kept."""
     rows = []
     for task in tasks:
@@ -144,28 +141,16 @@ async def compare(
 def cost_of(run: Run) -> Row:
     """What a run took, for a row: how it stopped, calls, tokens, seconds, money, and its answer cut short."""
     spent = run.spent
-    return {
-        "stopped": run.stopped,
-        "calls": spent.model_calls,
-        "tool calls": spent.tool_calls,
-        "input": spent.input_tokens,
-        "output": spent.output_tokens,
-        "tokens": spent.tokens,
-        "seconds": round(spent.seconds, 2),
-        "cost": spent.cost,
-        "answer": str(run)[:200],
-    }
+    calls = {"stopped": run.stopped, "calls": spent.model_calls, "tool calls": spent.tool_calls}
+    tokens = {"input": spent.input_tokens, "output": spent.output_tokens, "tokens": spent.tokens}
+    return calls | tokens | {"seconds": round(spent.seconds, 2), "cost": spent.cost, "answer": str(run)[:200]}
 
 
 def made_with(model: Model) -> dict[str, Any]:
     """Model, source, date and class of machine: no names of people or machines."""
     recorded = model.provenance.get("llmlab.recorded")  # a replay has to say the same on every day and machine
-    return {
-        "model": model.name,
-        "source": model.source,
-        "date": recorded or datetime.now(UTC).date().isoformat(),
-        "machine": None if recorded else machine(),
-    }
+    today = {"date": recorded or datetime.now(UTC).date().isoformat(), "machine": None if recorded else machine()}
+    return {"model": model.name, "source": model.source} | today
 
 
 def machine() -> str:
@@ -193,9 +178,7 @@ def chapters() -> list[str]:
 def pieces(chapter: str) -> ModuleType:
     """The chapter's module, `chapters.chNN`: tasks, agents, and the function `full`."""
     if chapter not in (there := chapters()):
-        raise LabError(
-            f"Chapters with an experiment are {', '.join(there)}, but {chapter!r} was asked for; choose one."
-        )
+        raise LabError(f"Chapters with an experiment: {', '.join(there)}, but {chapter!r} was asked for; choose one.")
     return import_module(f"chapters.ch{chapter}")
 
 
@@ -204,7 +187,7 @@ def columns(chapter: str) -> Sequence[str]:
     return tuple(getattr(pieces(chapter), "COLUMNS", ("variant",)))
 
 
-async def experiment(chapter: str, model: Model, told: Told | None = None) -> Measured:
+async def experiment(chapter: str, model: Model, told: Told = None) -> Measured:
     """Run the full experiment of a chapter."""
     measured: Measured = await pieces(chapter).full(model, told)
     return measured

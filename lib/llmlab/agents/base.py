@@ -26,22 +26,19 @@ INTERRUPTED = (
 
 @dataclass
 class Run:
-    """One task done by an agent, or as far as it came.
-
-    `stopped` is done, the limit that ended it (steps, tokens, seconds, money, depth, repetition), error or interrupted;
-    `why` says it in a sentence, also what a run that is done lacks; `answer` is then the best so far. `notes` is what the
-    agent itself kept: its plan, its drafts, its votes.
-    """
+    """One task done by an agent, or as far as it came."""
 
     agent: str
     task: str
     trace: Trace
     part: int = 0  # the step of the trace that is this run; 0 if it did not begin
-    answer: Any = None
-    stopped: str = "running"
-    why: str = ""
+    answer: Any = None  # the best so far
+    stopped: str = (
+        "running"  # then done, error, interrupted, or the limit: steps, tokens, seconds, money, depth, repetition
+    )
+    why: str = ""  # in a sentence; also what a run that is done lacks
     spent: Totals = field(default_factory=Totals)
-    notes: dict[str, Any] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)  # what the agent itself kept: its plan, its drafts, its votes
 
     def __str__(self) -> str:
         return "" if self.answer is None else str(self.answer)
@@ -71,18 +68,18 @@ class Agent:
         *,
         prompts: dict[str, str] | None = None,
         budget: Budget | None = None,
-        name: str | None = None,
+        name: str = "",
     ):
         self.name = name or type(self).name  # in traces: tells apart agents of one kind
         self.model, self.tools = model, [tool(given) for given in tools]
-        self.prompts = {**type(self).prompts, **(prompts or {})}
+        self.prompts = type(self).prompts | (prompts or {})
         self.budget = budget or type(self).budget
 
     async def run(self, task: str, *, save: Path | str | None = None) -> Run:
         """Do a task. Whatever stops it, the Run says so and keeps the best answer so far.
 
-        Inside a `with Trace()` block, or as a tool of another agent, its steps go into that trace. With `save`, each
-        finished step is on disk before the next begins; run again with the same file, it goes on from there.
+        Its steps go into the trace of a `with Trace()` block or of the agent whose tool it is. With `save`, each finished
+        step is on disk before the next begins; run again with the same file, it goes on from there.
         """
         run = self.last = Run(self.name, task, Trace(self.name))
         with _ending(run), trace.alone(Path(save)) if save else contextlib.nullcontext():
@@ -149,8 +146,6 @@ class Repetition:
         self._seen[thing] += 1
         if self._seen[thing] >= self.allowed:
             short = thing if len(thing) <= 80 else thing[:79] + "…"
-            raise BudgetExceeded(
-                "repetition",
-                f"A run may do the same thing {self.allowed - 1} times, but it came {self._seen[thing]} times to "
-                f"{short}, so it stops here with its trace kept; reword the task or the tools.",
-            )
+            why = f"A run may do the same thing {self.allowed - 1} times, but it came {self._seen[thing]} times to "
+            why += f"{short}, so it stops here with its trace kept; reword the task or the tools."
+            raise BudgetExceeded("repetition", why)

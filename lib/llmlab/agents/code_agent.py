@@ -59,10 +59,9 @@ class CodeAgent(Agent):
             loop.check(code)
             result = await runs.call({"code": code})
             if result.ok:
-                said = self.prompt("printed", printed=result.text or "(nothing; print what you want to know)")
                 run.answer = result.text.strip() or run.answer  # what was found is the best, until something is said
-            else:
-                said = self.prompt("failed", why=result.text)
+            printed = result.text or "(nothing; print what you want to know)"
+            said = self.prompt("printed" if result.ok else "failed", printed=printed, why=result.text)
             seen += [reply.message, {"role": "user", "content": said}]
 
 

@@ -3,6 +3,7 @@
 After "Plan-and-Solve" (Wang and others, arXiv:2305.04091).
 """
 
+import json
 from typing import Any
 
 from pydantic import BaseModel
@@ -21,12 +22,6 @@ class Step(BaseModel):
     tool: str
     task: str
     needs: list[int] = []
-
-
-class Plan(BaseModel):
-    """What the model writes."""
-
-    steps: list[Step]
 
 
 class PlanAndAct(Agent):
@@ -85,20 +80,18 @@ class PlanAndAct(Agent):
                 run.notes.setdefault("plans", []).append([step.model_copy() for step in steps])
                 return steps
             ask = self.prompt("plan again", ask=ask, wrong=wrong, plan=reply.text)
-        raise LabError(
-            f"A plan uses the tools {', '.join(names)} and only earlier steps, but {wrong}; reword the task."
-        )
+        uses = f"A plan uses the tools {', '.join(names)} and only earlier steps"
+        raise LabError(f"{uses}, but {wrong}; reword the task.")
 
     async def act(self, run: Run, step: Step, number: int) -> str | None:
         """Do one step, twice if needed; its result goes into the notes, what went wrong comes back."""
         results, error = run.notes["results"], ""
         tool = next(tool for tool in self.tools if tool.name == step.tool)
         known = "".join(f"{results[n]}\n" for n in step.needs if n in results)
-        ask = self.prompt("act", task=step.task, results=known)
+        asked = ask = self.prompt("act", task=step.task, results=known)
         with run.trace.span(f"step {number}: {step.tool}", task=step.task):
             for _ in range(TRIES):
-                again = self.prompt("act again", ask=ask, error=error)
-                reply = await self.model.chat(again if error else ask, tools=[tool])
+                reply = await self.model.chat(asked, tools=[tool])
                 result = ToolResult(False, f"the model did not call {tool.name}")
                 for call in [call for call in reply.tool_calls if call.name == tool.name][:1]:
                     result = await tool.call(call.arguments, call.id)
@@ -106,6 +99,7 @@ class PlanAndAct(Agent):
                     results[number] = result.text
                     return None
                 error = result.text
+                asked = self.prompt("act again", ask=ask, error=error)
         return error
 
 
@@ -124,8 +118,8 @@ def plan_schema(tools: list[str]) -> dict[str, Any]:
 def read_plan(text: str, tools: list[str]) -> tuple[list[Step], str]:
     """The steps of a plan, and what is wrong with it, if anything is."""
     try:
-        steps = Plan.model_validate_json(text).steps
-    except ValueError:
+        steps = [Step.model_validate(step) for step in json.loads(text)["steps"]]
+    except (ValueError, LookupError, TypeError, RecursionError):
         return [], "it is no JSON object with a list of steps"
     for number, step in enumerate(steps, 1):
         if step.tool not in tools:

@@ -24,10 +24,7 @@ class Halves(BaseModel, extra="forbid"):
 
 
 class Recursive(Agent):
-    """Solves a list by halves. The task is the list, one item a line or with commas; the prompts say what to do with it.
-
-    `small` is the number of items that the model is trusted with at once.
-    """
+    """Solves a list by halves, until they are `small` enough to be asked at once; the prompts say what to do with it."""
 
     name = "recursive decomposition"
     prompts = {
@@ -71,11 +68,9 @@ class Recursive(Agent):
         halves = (await self.model.chat(ask, schema=Halves)).parse(Halves)
         left, right = [*map(str, halves.left)], [*map(str, halves.right)]
         if max(len(left), len(right)) >= len(items) or not left or not right:
-            raise BudgetExceeded(
-                "repetition",
-                f"A part has to be smaller than the whole, but {len(items)} items were split into {len(left)} and "
-                f"{len(right)}, which would never end; the run stops here with its trace kept.",
-            )
+            why = f"A part has to be smaller than the whole, but {len(items)} items were split into {len(left)} and "
+            why += f"{len(right)}, which would never end; the run stops here with its trace kept."
+            raise BudgetExceeded("repetition", why)
         if left + right != list(items):
             run.trace.event("items changed", before=list(items), after=left + right)
         return left, right

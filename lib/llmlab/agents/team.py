@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass as plain_dataclass
 from dataclasses import field
 from graphlib import CycleError, TopologicalSorter
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic.dataclasses import dataclass
 
@@ -32,17 +32,13 @@ class Letter:
 
 @plain_dataclass
 class Member:
-    """An agent with a name and a part in the work: it begins when all in `after` have written to it: colleagues, or "you"
-    for the person's task. Without `after` it waits for the task only. What arrives is joined into one task, `goal` first.
-
-    `accept` looks at its result and returns what is wrong with it, or "": nonsense is asked for anew once.
-    """
+    """An agent with a name and a part in the work; what arrives is joined into one task, `goal` first."""
 
     name: str
     goal: str
     agent: Agent
-    after: Sequence[str] = ()
-    accept: Callable[[str], str] | None = None
+    after: Sequence[str] = ()  # the colleagues (or "you") whose letters it waits for; without, for the task only
+    accept: Callable[[str], str] | None = None  # what is wrong with its result, or ""; nonsense is asked for anew once
     inbox: asyncio.Queue[Letter] = field(default_factory=lambda: asyncio.Queue(ROOM))
 
 
@@ -58,14 +54,12 @@ class Team(Agent):
         "again": "{task}\n{wrong}",
     }
 
-    def __init__(
-        self, members: Sequence[Member], *, prompts: dict[str, str] | None = None, budget: Budget | None = None
-    ):
+    def __init__(self, members: Sequence[Member], **options: Any):
         self.members = {member.name: member for member in members}
         if not members or len(self.members) < len(members) or PERSON in self.members:
             names = ", ".join(member.name for member in members) or "none"
             raise LabError(f"A team has members, each with a name of its own, not {PERSON!r}, but got {names}; rename.")
-        super().__init__(members[0].agent.model, prompts=prompts, budget=budget)
+        super().__init__(members[0].agent.model, **options)
         waited_for = {name for member in members for name in member.after} - {PERSON}
         if unknown := waited_for - set(self.members):
             raise LabError(f"`after` names members of the team, but {', '.join(sorted(unknown))} is none; add it.")
@@ -73,9 +67,8 @@ class Team(Agent):
             TopologicalSorter({member.name: member.after for member in members}).prepare()
         except CycleError as error:
             circle = ", ".join(error.args[1])
-            raise LabError(
-                f"Members may wait only for earlier ones, but these wait in a circle: {circle}; change `after`."
-            ) from None
+            why = f"Members may wait only for earlier ones, but these wait in a circle: {circle}; change `after`."
+            raise LabError(why) from None
         if len(ends := set(self.members) - waited_for) > 1:
             names = ", ".join(sorted(ends))
             raise LabError(f"One member has to be the last, but nobody waits for {names}; name them in `after`.")
@@ -112,12 +105,11 @@ class Team(Agent):
             if not member.after or PERSON in member.after:
                 await send(PERSON, member.name, "task", run.task)
         await together(*map(live, self.members.values()))
-        final = boxes[PERSON].get_nowait()
+        final = letters[-1]
         if final.kind == "failure":
             run.trace.check_budget()  # if that is why they failed, the run says so
             raise LabError(
-                f"The team ends with a result of {final.sender}, but got none ({final.text}); its letters, in the notes "
-                f"of the run, say where it failed."
+                f"A team ends with a result, but got none ({final.text}); see the letters in the run's notes."
             )
         run.answer = final.text
 

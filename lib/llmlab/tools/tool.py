@@ -76,8 +76,8 @@ class Tool:
             with awake():
                 async with clock:
                     value = await self._run(_object(self.name, arguments))
-            data = redaction.plain(to_jsonable_python(value, fallback=str))
-            text = value if isinstance(value, str) else json.dumps(data, ensure_ascii=False)
+            if not isinstance(text := value, str):
+                text = json.dumps(redaction.plain(to_jsonable_python(value, fallback=str)), ensure_ascii=False)
             return ToolResult(True, cut(text, self.limit), value)
         except ToolError as error:
             why = str(error)
