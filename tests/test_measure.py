@@ -6,9 +6,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import example, given
-from hypothesis import settings as quick
-from hypothesis import strategies as st
 
 import chapters
 import llmlab
@@ -107,19 +104,13 @@ def test_a_chapter_goes_on_with_the_connected_models_measurement_else_with_that_
         (15, 148, 0.0624, 0.1605),
         (0, 20, 0.0000, 0.1611),
         (1, 29, 0.0061, 0.1718),
+        (4, 4, 0.5101, 1.0),  # without care, rounding puts the upper end below 1
     ],
 )
 def test_published_values(successes: int, trials: int, low: float, high: float) -> None:
-    assert measure.interval(successes, trials) == pytest.approx((low, high), abs=5e-5)
-
-
-@quick(deadline=None, derandomize=True)  # no clock, no database, the same cases each time
-@example((4, 4))  # without care, rounding puts the upper end below 1
-@given(st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_the_rate_lies_inside_its_interval(counts: tuple[int, int]) -> None:
-    low, high = measure.interval(*counts)
-    assert 0 <= low <= counts[0] / counts[1] <= high <= 1
-    assert low < high
+    found = measure.interval(successes, trials)
+    assert found == pytest.approx((low, high), abs=5e-5)
+    assert 0 <= found[0] <= successes / trials <= found[1] <= 1
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(-1, 5), (6, 5), (0, 0)])

@@ -4,15 +4,14 @@ import asyncio
 import functools
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import BaseModel, Field
 
-from llmlab import BudgetExceeded, ToolCall, ToolError, Trace
-from llmlab.budget import Budget
+from llmlab import ToolCall, ToolError, Trace
 from llmlab.tools import call_all, tool
 
 pytestmark = pytest.mark.anyio
@@ -208,20 +207,6 @@ async def test_a_call_is_a_step_with_what_went_in_and_out(arguments: str, ok: bo
     assert (step.error, step.get("error.type")) == ((None, None) if ok else (result.text, "tool_error"))
 
 
-async def test_a_cancelled_call_is_an_interrupted_step() -> None:
-    async def wait() -> None:
-        """Wait."""
-        await asyncio.Event().wait()
-
-    with Trace() as trace:
-        task = asyncio.create_task(tool(wait).call(""))
-        await asyncio.sleep(0.05)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-    assert trace.steps[0].status == "interrupted"
-
-
 def calls(*wanted: tuple[str, str]) -> list[ToolCall]:
     return [ToolCall(f"call_{i}", name, arguments) for i, (name, arguments) in enumerate(wanted)]
 
@@ -259,13 +244,3 @@ async def test_the_same_call_in_one_reply_is_made_once_and_each_gets_its_result(
     assert [m["content"] for m in messages] == ["3"] * 15 + ["4"]
     assert [m["tool_call_id"] for m in messages] == [f"call_{i}" for i in range(16)]
     assert len(trace) == 2
-
-
-async def test_a_call_over_the_budget_ends_the_others() -> None:
-    async def wait(turn: int) -> None:
-        """Wait."""
-        await asyncio.Event().wait()
-
-    with Trace(budget=Budget(steps=1)) as trace, pytest.raises(BudgetExceeded):
-        await call_all(calls(("wait", '{"turn": 1}'), ("wait", '{"turn": 2}')), [replace(tool(wait))])
-    assert [step.status for step in trace] == ["interrupted"]

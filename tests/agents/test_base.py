@@ -142,15 +142,6 @@ async def test_an_agent_that_is_a_tool_of_another_works_inside_its_trace() -> No
     assert run.spent.model_calls == 3
 
 
-async def test_the_budget_of_the_inner_agent_ends_the_inner_one_only() -> None:
-    inner = Script(looking(1))
-    outer = Script(acts(("ask_expert", {"question": "Oslo?"})), "Enough.")
-    expert = ToolLoop(inner.model, [look], budget=Budget(steps=3))
-    run = await ToolLoop(outer.model, [asking(expert)]).run("Weather?")
-    assert (run.stopped, run.answer) == ("done", "Enough.")
-    assert (len(inner.asked), run.spent.model_calls, run.spent.tool_calls) == (2, 4, 2)
-
-
 async def test_the_budget_of_the_outer_agent_holds_for_the_inner_one_too() -> None:
     inner, outer = Script(looking(1)), Script(acts(("ask_expert", {"question": "Oslo?"})))
     run = await ToolLoop(outer.model, [asking(ToolLoop(inner.model, [look]))], budget=Budget(steps=6)).run("Weather?")

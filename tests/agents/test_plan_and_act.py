@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from scripted import Script, acts, look
 
-from llmlab import Budget, ToolError
+from llmlab import ToolError
 from llmlab.agents import PlanAndAct
 from llmlab.agents.plan_and_act import Step, plan_schema
 
@@ -113,8 +113,3 @@ async def test_without_tools_there_is_nothing_to_plan_with() -> None:
     script = Script("")
     run = await PlanAndAct(script.model).run("A post.")
     assert (run.stopped, script.asked, "needs tools" in run.why) == ("error", [], True)
-
-
-async def test_when_the_budget_ends_the_last_finished_part_is_the_answer() -> None:
-    run = await PlanAndAct(Script(TWO, OSLO, RAIN).model, [look, write], budget=Budget(steps=4)).run("A post.")
-    assert (run.stopped, run.answer, run.notes["results"]) == ("steps", "Rain in Oslo.", {1: "Rain in Oslo."})

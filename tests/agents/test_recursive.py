@@ -71,15 +71,6 @@ async def test_a_split_that_changes_the_items_is_noted_and_not_hidden() -> None:
     assert (event.get("before"), event.get("after")) == (["1", "2", "3"], ["1", "2", "9"])
 
 
-async def test_a_list_that_is_split_off_item_by_item_is_stopped_by_its_depth() -> None:
-    def peel(body: Any) -> str:
-        first, *rest = re.findall(r"\d+", body["messages"][0]["content"])
-        return json.dumps({"left": [first], "right": rest}) if "response_format" in body else "0"
-
-    run = await Recursive(Script(peel).model, budget=Budget(depth=5)).run(str(list(range(20))))
-    assert run.stopped == "depth"
-
-
 async def test_when_one_half_fails_the_other_does_not_go_on() -> None:
     stopped = asyncio.Event()
 

@@ -5,7 +5,6 @@ import json
 import pytest
 from scripted import Script
 
-from llmlab import Budget
 from llmlab.agents import Criterion, Reflective
 from llmlab.errors import LabError
 
@@ -86,8 +85,3 @@ async def test_without_advice_that_can_be_read_the_criterion_is_the_advice(said:
     assert (run.stopped, run.answer) == ("done", "Better.")
     assert "by this advice: It is kind." in writer.said[1]
     assert [step.name for step in run.trace.of("event")] == ["unreadable verdict"] * (said != verdict(False))
-
-
-async def test_when_the_budget_ends_the_best_draft_is_kept() -> None:
-    run = await Reflective(Script("a", "x").model, [has("a"), has("b")], budget=Budget(steps=2)).run("Write.")
-    assert (run.stopped, run.answer) == ("steps", "a")

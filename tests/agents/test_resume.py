@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from scripted import AGENTS, Script, acts, look, whole
 
-from llmlab import Budget
 from llmlab import trace as tracing
 from llmlab.agents import Agent, Run, SelfConsistency, SingleStep, ToolLoop
 
@@ -52,18 +51,6 @@ async def test_a_run_that_broke_off_after_any_call_goes_on_and_pays_only_the_res
         assert len(script.asked) == len(answers) - n
         assert run.spent.tokens == expected.spent.tokens, "what was paid before counts for the budget"
         assert [bool(step.resumed) for step in run.trace.of("model")].count(True) == n
-
-
-async def test_a_run_may_break_off_again_and_again(tmp_path: Path) -> None:
-    path, cities = tmp_path / "run.jsonl", ["Oslo", "Rome", "Paris", "Bern"]
-    for n, city in enumerate(cities):
-        # Each attempt gets one call further, and has only this one to pay.
-        script = Script(acts(("look", {"city": city})), never)
-        await break_off(ToolLoop(script.model, [look]), path, sum(range(n + 2)))
-        assert len(script.asked) <= 2
-    script = Script("It rains.")
-    run = await ToolLoop(script.model, [look]).run(TASK, save=path)
-    assert (run.answer, len(script.asked), run.spent.model_calls) == ("It rains.", 1, 5)
 
 
 async def test_calls_side_by_side_are_kept_each_for_itself(tmp_path: Path) -> None:
@@ -118,18 +105,6 @@ async def test_calls_with_drawn_seeds_are_kept_in_their_order(tmp_path: Path) ->
     run = await Dice(after.model).run(TASK, save=tmp_path / "run.jsonl")
     assert (run.answer, len(after.asked)) == (["3", "1", "4", "1"], 1)
     assert run.notes["seeds"] == [body["seed"] for body in (*before.asked[:3], *after.asked)]
-
-
-@pytest.mark.parametrize(
-    ("first", "budget", "stopped"), [((OSLO, 500), Budget(), "error"), ((OSLO,), Budget(steps=2), "steps")]
-)
-async def test_a_failed_call_and_what_the_budget_had_forbidden_are_made_the_next_time(
-    first: Any, budget: Budget, stopped: str, tmp_path: Path
-) -> None:
-    path, script = tmp_path / "run.jsonl", Script("It rains.")
-    run = await ToolLoop(Script(*first).model, [look], budget=budget).run(TASK, save=path)
-    again = await ToolLoop(script.model, [look]).run(TASK, save=path)
-    assert (run.stopped, again.answer, len(script.asked)) == (stopped, "It rains.", 1)
 
 
 async def test_a_finished_tool_call_is_not_made_again(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import dataclasses
 from typing import Any
 
 import pytest
-from scripted import Script, acts, look
+from scripted import Script
 
 from llmlab import Budget, LabError, Trace
 from llmlab.agents import Agent, Letter, Member, Run, SingleStep, Team
@@ -90,15 +90,6 @@ async def test_each_letter_keeps_to_the_contract_and_is_an_event_of_the_trace() 
         letters[0].text = "Do something else."
 
 
-async def test_members_have_tools_and_models_of_their_own() -> None:
-    collector, writer = Script(acts(("look", {"city": "Oslo"}))), Script("It rains.")
-    first = member("collector", SingleStep(collector.model, [look]))
-    run = await Team([first, member("writer", SingleStep(writer.model), "collector")]).run("Weather?")
-    assert (run.answer, writer.said) == ("It rains.", ["writer's goal.\ncollector: Rain in Oslo."])
-    assert ("tools" in collector.asked[0], "tools" in writer.asked[0]) == (True, False)
-    assert [step.name for step in run.trace.of("span")] == ["team", "single step", "single step"]
-
-
 def broken(text: str) -> str:
     raise KeyError(text)
 
@@ -121,12 +112,6 @@ async def test_a_member_that_fails_tells_the_others_and_they_go_on(fault: Any, s
     assert (run.stopped, run.answer, list(run.notes["results"])) == ("done", "without figures", ["writer", "editor"])
     assert says in editor.asked[0]
     assert [letter.kind for letter in run.notes["letters"] if letter.sender == "analyst"] == ["failure"]
-
-
-async def test_when_the_last_one_fails_the_run_says_so_and_keeps_the_parts() -> None:
-    run = await Team([member("writer"), member("editor", Says(crashing), "writer")]).run("A book.")
-    assert (run.stopped, run.answer) == ("error", "writer's part")
-    assert "editor crashed" in run.why
 
 
 async def test_when_the_budget_of_the_team_ends_the_run_says_so_and_keeps_the_parts() -> None:
@@ -153,12 +138,6 @@ async def test_a_member_that_floods_an_inbox_has_to_wait_and_the_letters_of_othe
     assert says.asked[0].count("spam") == (1 if sender == "flooder" else 0)
 
 
-async def test_more_letters_at_once_than_there_is_room_for_all_arrive() -> None:
-    many, says = [member(f"m{i}") for i in range(3 * ROOM)], Says("book")
-    run = await asyncio.wait_for(Team([*many, member("editor", says, *(m.name for m in many))]).run("A book."), 60)
-    assert (run.answer, len(says.asked[0].splitlines())) == ("book", 1 + 3 * ROOM)
-
-
 async def test_a_team_begins_each_run_with_empty_inboxes() -> None:
     hold, editor = asyncio.Event(), Says("book")
 
@@ -177,12 +156,6 @@ async def test_a_team_begins_each_run_with_empty_inboxes() -> None:
     hold.set()
     await team.run("Second.")
     assert editor.asked == ["editor's goal.\nfast: new\nslow: slow"]
-
-
-async def test_a_team_can_be_a_member_of_a_team() -> None:
-    inner = Team([member("a"), member("b", None, "a")])
-    run = await Team([member("group", inner), member("editor", None, "group")]).run("A book.")
-    assert (run.ok, [step.name for step in run.trace.of("span")].count("team")) == (True, 2)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from scripted import Script, acts, look, looking
+from scripted import Script, acts, look
 
 from llmlab import Budget
 from llmlab.agents import SingleStep, ToolLoop
@@ -38,12 +38,6 @@ async def test_the_model_sees_what_it_asked_for_and_what_came_back_until_it_answ
     assert [step.name for step in run.trace] == ["tool loop", "chat", "look", "look", "chat"]
 
 
-async def test_without_tools_it_is_one_call() -> None:
-    script = Script("Hello.")
-    run = await ToolLoop(script.model).run("Say hello.")
-    assert (run.answer, len(script.asked), "tools" in script.asked[0]) == ("Hello.", 1, False)
-
-
 @pytest.mark.parametrize("call", [("fly", {"to": "Oslo"}), ("look", {"city": 7}), ("look", '{"city": "Os')])
 async def test_a_call_that_cannot_be_made_is_a_result_from_which_the_model_goes_on(call: Any) -> None:
     script = Script(acts(call), OSLO, "It rains.")
@@ -68,11 +62,6 @@ async def test_when_the_budget_ends_among_calls_side_by_side_none_goes_on_alone(
     run = await ToolLoop(script.model, [wait], budget=Budget(steps=3)).run("Wait.")
     assert (run.stopped, run.answer, sorted(ended)) == ("steps", "Waiting.", ["a", "b"])
     assert [step.status for step in run.trace.of("tool")] == ["interrupted", "interrupted"]
-
-
-async def test_a_run_that_is_stopped_before_anything_was_said_keeps_what_was_found_last() -> None:
-    run = await ToolLoop(Script(looking(1)).model, [look], budget=Budget(steps=5)).run("Look everywhere.")
-    assert (run.stopped, run.answer) == ("steps", "Rain in City 1.")
 
 
 @pytest.mark.parametrize(
