@@ -78,8 +78,8 @@ class Agent:
     async def run(self, task: str, *, save: Path | str | None = None) -> Run:
         """Do a task. Whatever stops it, the Run says so and keeps the best answer so far.
 
-        Its steps go into the trace of a `with Trace()` block or of the agent whose tool it is. With `save`, each finished
-        step is on disk before the next begins; run again with the same file, it goes on from there.
+        Its steps go into the trace of a `with Trace()` block or of the agent whose tool it is. With `save`, each step
+        that is finished is on disk before the next begins; run again with the same file, it goes on from there.
         """
         run = self.last = Run(self.name, task, Trace(self.name))
         with _ending(run), trace.alone(Path(save)) if save else contextlib.nullcontext():

@@ -32,7 +32,9 @@ class ChainOfThought(Agent):
         reply = await self.model.chat(self.prompt("task", task=run.task))
         run.notes["reasoning"] = reply.text
         if reply.finish_reason == "length":  # the last number is then one of the steps, and would look like an answer
-            why = f"The reasoning was cut off after {reply.output_tokens} tokens, before its answer; ask for shorter steps."
+            why = (
+                f"The reasoning was cut off at {reply.output_tokens} tokens, before its answer; ask for shorter steps."
+            )
             raise ModelError("cut_off", why)
         run.answer = answer_of(reply.text)
 

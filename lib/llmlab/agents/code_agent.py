@@ -42,7 +42,7 @@ class CodeAgent(Agent):
         async def program(code: str) -> str:
             return await run_program(code, self.tools)
 
-        # One step of the trace, with the tool calls inside it. It keeps its own time, and a person who is asked may think.
+        # One step of the trace, with the tool calls inside it. It has its own limit of time, and a person may think.
         runs = Tool("program", "Run a program.", {"type": "object"}, program, timeout=math.inf)
         shown = {"functions": "\n".join(map(signature, self.tools)), "example": example(self.tools)}
         seen: list[Message] = [

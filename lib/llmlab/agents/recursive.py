@@ -24,7 +24,7 @@ class Halves(BaseModel, extra="forbid"):
 
 
 class Recursive(Agent):
-    """Solves a list by halves, until they are `small` enough to be asked at once; the prompts say what to do with it."""
+    """Solves a list by halves, until they are `small` enough to be asked at once; the prompts say what to do."""
 
     name = "recursive decomposition"
     prompts = {

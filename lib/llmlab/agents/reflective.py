@@ -23,7 +23,7 @@ class Verdict(BaseModel, extra="forbid"):
 
 @dataclass(frozen=True)
 class Criterion:
-    """What a text has to meet. A `check` by program returns advice, or "" if it is good; without one, the judge is asked."""
+    """What a text has to meet. A `check` by program returns advice, or ""; without one, the judge is asked."""
 
     text: str
     check: Callable[[str], str] | None = None

@@ -87,9 +87,8 @@ class Team(Agent):
             await boxes[to].put(letters[-1])
 
         async def live(member: Member) -> None:
-            read = dict.fromkeys(
-                member.after or [PERSON]
-            )  # in this order, not of arrival: the same letters, the same request
+            # In the order of `after`, not of arrival: the same letters make the same request, also in a replay.
+            read = dict.fromkeys(member.after or [PERSON])
             while None in read.values():
                 letter = await boxes[member.name].get()
                 if read.get(letter.sender, letter) is None:  # strangers, and second letters, are not waited for
@@ -108,9 +107,7 @@ class Team(Agent):
         final = letters[-1]
         if final.kind == "failure":
             run.trace.check_budget()  # if that is why they failed, the run says so
-            raise LabError(
-                f"A team ends with a result, but got none ({final.text}); see the letters in the run's notes."
-            )
+            raise LabError(f"A team ends with a result, but got none ({final.text}); read the letters in the notes.")
         run.answer = final.text
 
     async def answer(self, member: Member, task: str, read: Sequence[Letter]) -> tuple[Kind, str]:
