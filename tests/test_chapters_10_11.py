@@ -8,7 +8,7 @@ import pytest
 
 from llmlab import Trace
 from llmlab.agents import Agent, Run
-from llmlab.agents.member import ROOM
+from llmlab.agents.team import ROOM
 from shop import Shop, lay_out
 from stub import Raw, Stub, reply
 

@@ -4,8 +4,6 @@ A chapter runs a few tasks live; `llmlab measure 06` runs all of them and keeps 
 model, the date and the class of machine.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import pkgutil
@@ -17,7 +15,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from math import sqrt
 from pathlib import Path
-from statistics import fmean, median
+from statistics import fmean
 from types import ModuleType
 from typing import Any
 
@@ -31,6 +29,7 @@ from llmlab.show.view import View, table_of
 MEASURED = settings.DATA / "measured"
 Z95 = 1.959964  # the 97.5 % point of the normal distribution
 Row = dict[str, Any]
+Told = Callable[[Row], None] | None
 
 
 def interval(successes: int, trials: int) -> tuple[float, float]:
@@ -73,35 +72,17 @@ class Measured:
             groups.setdefault(tuple(row.get(c) for c in columns), []).append(row)
         return groups
 
-    def table(
-        self,
-        *columns: str,
-        means: Sequence[str] = ("calls", "tokens", "seconds"),
-        medians: Sequence[str] = (),
-    ) -> View:
-        """Counts with 95 % intervals for each group, the means of some columns, and the medians of others."""
+    def table(self, *columns: str, means: Sequence[str] = ("calls", "tokens", "seconds")) -> View:
+        """Counts with 95 % intervals for each group, and the means of some columns."""
         rows = []
         for group, same in self.by(*columns).items():
-            averages = [*(_average(same, m, fmean) for m in means), *(_average(same, m, median) for m in medians)]
             names = ["" if value is None else value for value in group]  # rows of another part lack a column
-            rows.append([*names, share(sum(r["right"] for r in same), len(same)), *averages])
-        head = [*columns, "right (95 %)", *(f"{m} each" for m in means), *(f"{m}, median" for m in medians)]
-        return table_of(head, rows, self.label)
-
-    def counts(self, *columns: str) -> list[dict[str, Any]]:
-        """The same as data: for each group how many are right, of how many, and the 95 % interval of the rate."""
-        counts = []
-        for group, same in self.by(*columns).items():
-            right = sum(row["right"] for row in same)
-            low, high = interval(right, len(same))
-            about = dict(zip(columns, group, strict=True))
-            counts.append({**about, "right": right, "of": len(same), "interval": [round(low, 3), round(high, 3)]})
-        return counts
+            rows.append([*names, share(*_count(same)), *(_mean(same, column) for column in means)])
+        return table_of([*columns, "right (95 %)", *(f"{column} each" for column in means)], rows, self.label)
 
     def rate(self, **wanted: Any) -> tuple[int, int]:
         """Right answers and tries among the rows with these values."""
-        same = [r for r in self.rows if all(r.get(k) == v for k, v in wanted.items())]
-        return sum(r["right"] for r in same), len(same)
+        return _count([r for r in self.rows if all(r.get(k) == v for k, v in wanted.items())])
 
     def interval(self, **wanted: Any) -> tuple[float, float]:
         """The 95 % interval of the rate among the rows with these values."""
@@ -113,41 +94,38 @@ class Measured:
         return ", ".join(str(self.about[name]) for name in ("model", "date", "machine") if self.about.get(name))
 
     def save(self, chapter: str, folder: Path | None = None, columns: Sequence[str] = ("variant",)) -> Path:
-        """Keep it as JSON in data/measured, one file for a chapter and model: what it was made with, the counts by these
-        columns, and every row."""
+        """Keep it in data/measured, one file for a chapter and model, with the counts by these columns."""
         name = re.sub(r"[^A-Za-z0-9.]+", "-", str(self.about.get("model", "model"))).strip("-")
         return self.write((folder or MEASURED) / f"{chapter}-{name}.json", columns)
 
     def write(self, file: Path, columns: Sequence[str] = ()) -> Path:
-        """Keep it as this JSON file: what it was made with, the counts by these columns (without columns none), every row."""
-        lists = {"table": self.counts(*columns), "rows": self.rows} if columns else {"rows": self.rows}
-        parts = [f'"about": {json.dumps(self.about, ensure_ascii=False)}']
-        for name, rows in lists.items():
-            lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
-            parts.append(f'"{name}": [\n{lines}\n]')
+        """Keep it as this JSON file: what it was made with, the counts by these columns (if any), and every row."""
+
+        def lines(rows: Iterable[Row]) -> str:
+            return "[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]"
+
+        counts = []
+        for group, same in self.by(*columns).items() if columns else ():
+            (right, of), about = _count(same), dict(zip(columns, group, strict=True))
+            rate = [round(end, 3) for end in interval(right, of)]
+            counts.append({**about, "right": right, "of": of, "interval": rate})
+        made = json.dumps(self.about, ensure_ascii=False)
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("{" + ",\n".join(parts) + "}\n", encoding="utf-8")
+        text = f'{{"about": {made},\n"table": {lines(counts)},\n"rows": {lines(self.rows)}}}\n'
+        file.write_text(text, encoding="utf-8")
         return file
 
     @classmethod
-    def load(cls, file: Path) -> Measured:
+    def load(cls, file: Path) -> "Measured":
         """Read a file that `save` wrote. Raises LabError for any other."""
         try:
             data = json.loads(file.read_text(encoding="utf-8"))
             return cls(data["rows"], data["about"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise LabError(
-                f"A measurement is a file that `llmlab measure` wrote, but {file.name} is not one "
-                f"({type(error).__name__}); run `llmlab measure` anew."
-            ) from error
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise LabError(f"{file.name} is no measurement by `llmlab measure` ({error}); run it anew.") from error
 
 
-async def compare(
-    model: Model,
-    variants: Mapping[str, Agent],
-    tasks: Iterable[Task],
-    told: Callable[[Row], None] | None = None,
-) -> Measured:
+async def compare(model: Model, variants: Mapping[str, Agent], tasks: Iterable[Task], told: Told = None) -> Measured:
     """Let every variant try every task; a run that stops early is wrong, and its reason is kept."""
     rows = []
     for task in tasks:
@@ -163,28 +141,16 @@ async def compare(
 def cost_of(run: Run) -> Row:
     """What a run took, for a row: how it stopped, calls, tokens, seconds, money, and its answer cut short."""
     spent = run.spent
-    return {
-        "stopped": run.stopped,
-        "calls": spent.model_calls,
-        "tool calls": spent.tool_calls,
-        "input": spent.input_tokens,
-        "output": spent.output_tokens,
-        "tokens": spent.tokens,
-        "seconds": round(spent.seconds, 2),
-        "cost": spent.cost,
-        "answer": str(run)[:200],
-    }
+    calls = {"stopped": run.stopped, "calls": spent.model_calls, "tool calls": spent.tool_calls}
+    tokens = {"input": spent.input_tokens, "output": spent.output_tokens, "tokens": spent.tokens}
+    return calls | tokens | {"seconds": round(spent.seconds, 2), "cost": spent.cost, "answer": str(run)[:200]}
 
 
 def made_with(model: Model) -> dict[str, Any]:
     """Model, source, date and class of machine: no names of people or machines."""
     recorded = model.provenance.get("llmlab.recorded")  # a replay has to say the same on every day and machine
-    return {
-        "model": model.name,
-        "source": model.source,
-        "date": recorded or datetime.now(UTC).date().isoformat(),
-        "machine": None if recorded else machine(),
-    }
+    today = {"date": recorded or datetime.now(UTC).date().isoformat(), "machine": None if recorded else machine()}
+    return {"model": model.name, "source": model.source} | today
 
 
 def machine() -> str:
@@ -203,36 +169,36 @@ def best(chapter: str, model: Model) -> Measured | None:
     return found.get(model.name) or found.get(weights.CATALOGUE["standard"].name)
 
 
+def chapters() -> list[str]:
+    """The chapters that have a full experiment: the function `full` of their module."""
+    there = sorted(found.name for found in pkgutil.iter_modules(import_module("chapters").__path__, "chapters."))
+    return [name.removeprefix("chapters.ch") for name in there if hasattr(import_module(name), "full")]
+
+
 def pieces(chapter: str) -> ModuleType:
-    """The chapter's module, `chapters.chNN`: tasks, agents, and the function `full`. Raises LabError if there is none."""
-    there = [found.name.removeprefix("ch") for found in pkgutil.iter_modules(import_module("chapters").__path__)]
-    if chapter not in there:
-        raise LabError(
-            f"Chapters with an experiment are {', '.join(chapters())}, but {chapter!r} was asked for; choose one."
-        )
+    """The chapter's module, `chapters.chNN`: tasks, agents, and the function `full`."""
+    if chapter not in (there := chapters()):
+        raise LabError(f"Chapters with an experiment: {', '.join(there)}, but {chapter!r} was asked for; choose one.")
     return import_module(f"chapters.ch{chapter}")
 
 
 def columns(chapter: str) -> Sequence[str]:
-    """The columns by which the rows of a chapter are told apart: COLUMNS of its experiment, else the variants."""
-    named: Sequence[str] = getattr(pieces(chapter), "COLUMNS", ("variant",))
-    return named
+    """The columns by which the rows of a chapter are told apart: COLUMNS of its module, else the variants."""
+    return tuple(getattr(pieces(chapter), "COLUMNS", ("variant",)))
 
 
-def chapters() -> list[str]:
-    """The chapters that have a full experiment."""
-    there = sorted(found.name.removeprefix("ch") for found in pkgutil.iter_modules(import_module("chapters").__path__))
-    return [chapter for chapter in there if hasattr(pieces(chapter), "full")]
-
-
-async def experiment(chapter: str, model: Model, told: Callable[[Row], None] | None = None) -> Measured:
-    """Run the full experiment of a chapter: the function `full` of its module."""
+async def experiment(chapter: str, model: Model, told: Told = None) -> Measured:
+    """Run the full experiment of a chapter."""
     measured: Measured = await pieces(chapter).full(model, told)
     return measured
 
 
-def _average(rows: Sequence[Row], column: str, of: Callable[[list[float]], float]) -> float | str:
+def _count(rows: Sequence[Row]) -> tuple[int, int]:
+    return sum(row["right"] for row in rows), len(rows)
+
+
+def _mean(rows: Sequence[Row], column: str) -> float | str:
     values = [row[column] for row in rows if row.get(column) is not None]
     if not values:
         return ""
-    return f"{of(values):.1f} s" if column == "seconds" else round(of(values), 1)
+    return f"{fmean(values):.1f} s" if column == "seconds" else round(fmean(values), 1)

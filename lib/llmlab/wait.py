@@ -1,31 +1,17 @@
-"""Waiting in a Jupyter kernel: an interrupt is noticed, and a reply can be watched while it is written."""
+"""Waiting in a Jupyter kernel: side by side, watched, and with an interrupt noticed."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
-from typing import Protocol
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 TICK = 0.25  # seconds
 
-
-class Watched(Protocol):
-    """A place in the running cell where a reply grows."""
-
-    def write(self, piece: str) -> None:
-        """Add text."""
-
-    def clear(self) -> None:
-        """Take it away again: the finished reply is the cell's result."""
-
-
-def nobody() -> Watched | None:
-    """Outside a notebook."""
-    return None
-
-
-watched: Callable[[], Watched | None] = nobody  # `llmlab.show` puts its own here in a notebook
+# Where the running cell shows a reply while it grows (`write`, `clear`): `llmlab.show` puts its own here in a notebook.
+watched: Callable[[], Any] = lambda: None  # noqa: E731
 
 
 @contextlib.contextmanager
@@ -42,3 +28,14 @@ def awake() -> Iterator[None]:
         yield
     finally:
         timer.cancel()
+
+
+async def together(*works: Coroutine[Any, Any, T]) -> list[T]:
+    """Do all side by side. The first that fails ends the others: none is left behind to go on and cost."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

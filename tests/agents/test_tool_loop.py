@@ -1,17 +1,24 @@
-"""The agent loop: what the model sees, and what it gets for calls that cannot be made."""
+"""One step, and the loop: what the model sees, and what it gets for calls that cannot be made."""
 
 import asyncio
 from typing import Any
 
 import pytest
-from scripted import Script, acts, look, looking
+from scripted import Script, acts, look
 
 from llmlab import Budget
-from llmlab.agents import ToolLoop
-from llmlab.tools import tool
+from llmlab.agents import SingleStep, ToolLoop
 from stub import reply
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
+OSLO = acts(("look", {"city": "Oslo"}))
+
+
+async def test_in_a_single_step_what_the_tools_return_is_the_answer_and_the_model_never_sees_it() -> None:
+    script = Script(acts(("look", {"city": "Oslo"}), ("fly", {}), text="I look."))
+    run = await SingleStep(script.model, [look]).run("Weather?")
+    assert (run.stopped, len(script.asked)) == ("done", 1)
+    assert run.answer == "Rain in Oslo.\nerror: there is no tool fly; there are look"
 
 
 async def test_the_model_sees_what_it_asked_for_and_what_came_back_until_it_answers_in_words() -> None:
@@ -31,35 +38,18 @@ async def test_the_model_sees_what_it_asked_for_and_what_came_back_until_it_answ
     assert [step.name for step in run.trace] == ["tool loop", "chat", "look", "look", "chat"]
 
 
-async def test_without_tools_it_is_one_call() -> None:
-    script = Script("Hello.")
-    run = await ToolLoop(script.model).run("Say hello.")
-    assert (run.answer, len(script.asked), "tools" in script.asked[0]) == ("Hello.", 1, False)
-
-
-@pytest.mark.parametrize(
-    ("call", "says"),
-    [
-        (("fly", {"to": "Oslo"}), "there is no tool fly; there are look"),
-        (("look", {"city": 7}), "city: Input should be a valid string"),
-        (("look", {"town": "Oslo"}), "city: Missing required argument"),
-        (("look", '{"city": "Os'), "takes its arguments as JSON"),
-        (("look", ["Oslo"]), "takes a JSON object, but got list"),
-    ],
-)
-async def test_a_call_that_cannot_be_made_is_a_result_from_which_the_model_goes_on(call: Any, says: str) -> None:
-    script = Script(acts(call), acts(("look", {"city": "Oslo"})), "It rains.")
+@pytest.mark.parametrize("call", [("fly", {"to": "Oslo"}), ("look", {"city": 7}), ("look", '{"city": "Os')])
+async def test_a_call_that_cannot_be_made_is_a_result_from_which_the_model_goes_on(call: Any) -> None:
+    script = Script(acts(call), OSLO, "It rains.")
     run = await ToolLoop(script.model, [look]).run("Weather?")
     assert (run.stopped, run.answer) == ("done", "It rains.")
     assert script.said[1].startswith("error: ")
-    assert says in script.said[1]
     assert script.said[2] == "Rain in Oslo."
 
 
 async def test_when_the_budget_ends_among_calls_side_by_side_none_goes_on_alone() -> None:
     ended = []
 
-    @tool
     async def wait(city: str) -> str:
         """Wait."""
         try:
@@ -74,21 +64,19 @@ async def test_when_the_budget_ends_among_calls_side_by_side_none_goes_on_alone(
     assert [step.status for step in run.trace.of("tool")] == ["interrupted", "interrupted"]
 
 
-async def test_many_calls_in_one_reply_do_not_go_over_the_budget() -> None:
-    run = await ToolLoop(Script(looking(50)).model, [look], budget=Budget(steps=10)).run("Look everywhere.")
-    assert (run.stopped, len(run.trace.of("model")), len(run.trace.of("tool"))) == ("steps", 1, 9)
+@pytest.mark.parametrize(
+    ("first", "stopped", "answer"), [("", "error", None), ("It rains, I think.", "done", "It rains, I think.")]
+)
+async def test_an_empty_reply_keeps_what_was_said_before_and_is_no_answer(
+    first: str, stopped: str, answer: Any
+) -> None:
+    script = Script(acts(("look", {"city": "Oslo"}), text=first), reply(""))
+    run = await ToolLoop(script.model, [look]).run("Weather?")
+    assert (run.stopped, run.answer, "nothing" in run.why) == (stopped, answer, not answer)
 
 
-async def test_a_run_that_is_stopped_before_anything_was_said_keeps_what_was_found_last() -> None:
-    run = await ToolLoop(Script(looking(1)).model, [look], budget=Budget(steps=5)).run("Look everywhere.")
-    assert (run.stopped, run.answer) == ("steps", "Rain in City 1.")
-
-
-async def test_a_model_that_ends_without_a_word_has_not_answered() -> None:
-    run = await ToolLoop(Script(acts(("look", {"city": "Oslo"})), reply("")).model, [look]).run("Weather?")
-    assert (run.stopped, run.answer, "answered with nothing" in run.why) == ("error", None, True)
-
-
-async def test_an_empty_reply_keeps_what_was_said_before() -> None:
-    script = Script(acts(("look", {"city": "Oslo"}), text="It rains, I think."), reply(""))
-    assert (await ToolLoop(script.model, [look]).run("Weather?")).answer == "It rains, I think."
+async def test_a_reply_that_was_cut_off_is_done_and_says_so() -> None:
+    cut = reply("x")
+    cut["choices"][0]["finish_reason"] = "length"
+    run = await SingleStep(Script(cut).model).run("Write.")
+    assert (run.ok, "cut off" in run.why) == (True, True)

@@ -16,11 +16,11 @@ from typing import Any
 
 from chapters import ch07 as POSTS
 from llmlab.agents import Agent, Letter, Member, Run, SingleStep, Team, ToolLoop
-from llmlab.agents.base import together
 from llmlab.budget import Budget
 from llmlab.llm.chat import Message, Model
 from llmlab.measure import Measured, Row, Task, compare, cost_of, made_with
 from llmlab.tools import Tool, call_all, tool
+from llmlab.wait import together
 from shop import Shop
 from shop import world as shops
 

@@ -3,24 +3,19 @@
 Wei and others, arXiv:2201.11903; several samples and a vote: Wang and others, arXiv:2203.11171.
 """
 
-from __future__ import annotations
-
 import asyncio
 import re
 from collections import Counter
 from typing import Any
 
-from llmlab.agents.base import Agent
-from llmlab.agents.run import Run
+from llmlab.agents.base import Agent, Run
 from llmlab.errors import LabError, ModelError
 from llmlab.llm.chat import Model, Reply
-
-_answer = re.compile(r"answer\s*:?\s*(?:is\s*)?([^\s:].*)", re.IGNORECASE)
 
 
 def answer_of(text: str) -> str:
     """What stands after the last "Answer:", or the last line; of "3 + 4 = 7" and "1,200 pens" the 7 and the 1200."""
-    found = _answer.findall(text)
+    found = re.findall(r"answer\s*:?\s*(?:is\s*)?([^\s:].*)", text, re.IGNORECASE)
     answer = (found or text.strip().splitlines() or [""])[-1].split("=")[-1].strip().rstrip(".")
     number = re.search(r"-?\d[\d,]*(?:\.\d+)?", answer)
     return number.group().replace(",", "") if number else answer
@@ -37,11 +32,10 @@ class ChainOfThought(Agent):
         reply = await self.model.chat(self.prompt("task", task=run.task))
         run.notes["reasoning"] = reply.text
         if reply.finish_reason == "length":  # the last number is then one of the steps, and would look like an answer
-            raise ModelError(
-                "cut_off",
-                f"The reasoning has to come to its answer, but was cut off after {reply.output_tokens} tokens; ask for "
-                f"shorter steps, or give it a smaller problem.",
+            why = (
+                f"The reasoning was cut off at {reply.output_tokens} tokens, before its answer; ask for shorter steps."
             )
+            raise ModelError("cut_off", why)
         run.answer = answer_of(reply.text)
 
 
@@ -58,11 +52,9 @@ class SelfConsistency(ChainOfThought):
 
     async def work(self, run: Run) -> None:
         """Sample, then vote; of answers with equal votes the first one counts."""
-        ask = self.prompt("task", task=run.task)
+        ask, of = self.prompt("task", task=run.task), self.temperature
         # Each sample has a seed of its own: with the same one all would be the same.
-        chats = (
-            self.model.chat(ask, temperature=self.temperature, seed=seed, stream=False) for seed in range(self.samples)
-        )
+        chats = (self.model.chat(ask, temperature=of, seed=seed, stream=False) for seed in range(self.samples))
         came = await asyncio.gather(*chats, return_exceptions=True)
         votes = Counter(answer_of(reply.text) for reply in came if isinstance(reply, Reply))
         run.notes["votes"] = dict(votes.most_common())

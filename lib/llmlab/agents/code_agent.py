@@ -1,14 +1,11 @@
 """The code agent: what the model writes is a program over the tools (CodeAct, Wang and others, arXiv:2402.01030)."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Sequence
 from typing import Any
 
-from llmlab.agents.base import Agent, Repetition
-from llmlab.agents.run import Run
+from llmlab.agents.base import Agent, Repetition, Run
 from llmlab.llm.chat import Message
 from llmlab.tools import Tool
 from llmlab.tools.sandbox import run_program
@@ -23,6 +20,8 @@ Only what needs none of them (a greeting, a translation) the program prints itse
 ```python
 {example}
 ```"""
+PLAIN = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None", "object": "dict"}
+SAMPLES = {"date": "'YYYY-MM-DD'", "date-time": "2025-03-01", "integer": 3, "number": 1.5, "boolean": True}
 
 
 class CodeAgent(Agent):
@@ -39,12 +38,18 @@ class CodeAgent(Agent):
 
     async def work(self, run: Run) -> None:
         """Write, run, read, until there is no program in the reply."""
+
+        async def program(code: str) -> str:
+            return await run_program(code, self.tools)
+
+        # One step of the trace, with the tool calls inside it. It has its own limit of time, and a person may think.
+        runs = Tool("program", "Run a program.", {"type": "object"}, program, timeout=math.inf)
         shown = {"functions": "\n".join(map(signature, self.tools)), "example": example(self.tools)}
         seen: list[Message] = [
             {"role": "system", "content": self.prompt("system", **shown)},
             {"role": "user", "content": self.prompt("task", task=run.task)},
         ]
-        loop, program = Repetition(), self._program()
+        loop = Repetition()
         while True:
             reply = await self.model.chat(seen)
             code = code_of(reply.text)
@@ -52,63 +57,45 @@ class CodeAgent(Agent):
                 run.answer = reply.text
                 return
             loop.check(code)
-            result = await program.call({"code": code})
+            result = await runs.call({"code": code})
             if result.ok:
-                said = self.prompt("printed", printed=result.text or "(nothing; print what you want to know)")
                 run.answer = result.text.strip() or run.answer  # what was found is the best, until something is said
-            else:
-                said = self.prompt("failed", why=result.text)
+            printed = result.text or "(nothing; print what you want to know)"
+            said = self.prompt("printed" if result.ok else "failed", printed=printed, why=result.text)
             seen += [reply.message, {"role": "user", "content": said}]
-
-    def _program(self) -> Tool:
-        """The program as one step of the trace, with the tool calls inside it."""
-
-        async def run_it(code: str) -> str:
-            return await run_program(code, self.tools)
-
-        # No limit of time here: the program has one of its own, and a person who is asked may think.
-        return Tool("program", "Run a program.", {"type": "object"}, run_it, timeout=math.inf)
 
 
 def code_of(text: str) -> str | None:
     """The program in a reply: its first block of Python, also one that is not closed; None where there is none."""
     found = re.search(r"```(?:python|py)\n(.*?)(?:```|$)", text, re.DOTALL | re.IGNORECASE)
-    return found[1].strip() if found and found[1].strip() else None
+    return found[1].strip() or None if found else None
 
 
 def signature(tool: Tool) -> str:
     """A tool as a line of Python, `stock(product: str, shop: str = 'main') -> int  # how many are left`."""
-    defs = tool.parameters.get("$defs", {})
-    required = tool.parameters.get("required", [])
-    named = []
+    required, named = tool.parameters.get("required", []), []
     for name, shape in tool.parameters.get("properties", {}).items():
         default = "" if name in required else f" = {shape.get('default')!r}"
-        named.append(f"{name}: {_kind(shape, defs)}{default}")
+        named.append(f"{name}: {_kind(shape, tool.parameters)}{default}")
     given = _given(tool)
-    gives = f" -> {_kind(given, given.get('$defs', {}))}" if given else ""
+    gives = f" -> {_kind(given, given)}" if given else ""
     return f"{tool.name}({', '.join(named)}){gives}  # {tool.description}"
 
 
 def example(tools: Sequence[Tool]) -> str:
     """Two lines that call one of the tools, as an example of the form."""
     for tool in tools:
-        given, required = _given(tool), tool.parameters.get("required", [])
-        key = next(iter(given.get("properties", {})), None)
-        if key and required:
-            shapes = tool.parameters["properties"]
-            arguments = ", ".join(f"{name}={_sample(shapes[name])!r}" for name in required)
-            return f"found = {tool.name}({arguments})\nprint(found[{key!r}])"
+        keys, required = [*_given(tool).get("properties", {})], tool.parameters.get("required", [])
+        if keys and required:
+            arguments = ", ".join(f"{name}={_sample(tool.parameters['properties'][name])!r}" for name in required)
+            return f"found = {tool.name}({arguments})\nprint(found[{keys[0]!r}])"
     return "print('Good morning!')"
 
 
 def _sample(shape: dict[str, Any]) -> Any:
-    if shape.get("format") == "date":
-        return "'YYYY-MM-DD'"
-    if "enum" in shape:
-        return shape["enum"][0]
-    if shape.get("format") in ("date", "date-time"):
-        return "2025-03-01"
-    return {"integer": 3, "number": 1.5, "boolean": True}.get(str(shape.get("type")), "some text")
+    return shape.get("enum", [SAMPLES.get(str(shape.get("format")), SAMPLES.get(str(shape.get("type")), "some text"))])[
+        0
+    ]
 
 
 def _given(tool: Tool) -> dict[str, Any]:
@@ -118,20 +105,18 @@ def _given(tool: Tool) -> dict[str, Any]:
     return {**inside["result"], "$defs": schema.get("$defs", {})} if list(inside) == ["result"] else schema
 
 
-def _kind(shape: dict[str, Any], defs: dict[str, Any], depth: int = 0) -> str:
+def _kind(shape: dict[str, Any], whole: dict[str, Any], depth: int = 0) -> str:
     """A JSON schema in Python's words; an object by its keys."""
-    plain = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None"}
-    shape = defs.get(str(shape.get("$ref", "")).rpartition("/")[2], shape)
+    shape = whole.get("$defs", {}).get(str(shape.get("$ref", "")).rpartition("/")[2], shape)
     if "enum" in shape:
         return " | ".join(map(repr, shape["enum"]))
     if "anyOf" in shape:
-        return " | ".join(_kind(one, defs, depth) for one in shape["anyOf"])
+        return " | ".join(_kind(one, whole, depth) for one in shape["anyOf"])
     if shape.get("type") == "array":
-        return f"list[{_kind(shape.get('items', {}), defs, depth + 1)}]"
+        return f"list[{_kind(shape.get('items', {}), whole, depth + 1)}]"
     if "properties" in shape and depth < 3:
-        kinds = {name: _kind(one, defs, depth + 1) for name, one in shape["properties"].items()}
+        kinds = {name: _kind(one, whole, depth + 1) for name, one in shape["properties"].items()}
         # Of plain values the names are enough: the description of twenty tools has to stay short.
-        return (
-            f"{{{', '.join(f'{name!r}: {kind}' if kind[0] in '[{l' else repr(name) for name, kind in kinds.items())}}}"
-        )
-    return plain.get(str(shape.get("type")), "dict" if shape.get("type") == "object" else "Any")
+        keys = [f"{name!r}: {kind}" if kind[0] in "[{l" else repr(name) for name, kind in kinds.items()]
+        return f"{{{', '.join(keys)}}}"
+    return PLAIN.get(str(shape.get("type")), "Any")

@@ -3,16 +3,14 @@
 After "Plan-and-Solve" (Wang and others, arXiv:2305.04091).
 """
 
-from __future__ import annotations
-
+import json
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
-from llmlab.agents.base import Agent
-from llmlab.agents.run import Run
+from llmlab.agents.base import Agent, Run
 from llmlab.errors import LabError
-from llmlab.tools import Tool
+from llmlab.tools import ToolResult
 
 TRIES = 2  # of a step, before the rest is planned anew
 PLANS = 3  # in a run
@@ -23,7 +21,7 @@ class Step(BaseModel):
 
     tool: str
     task: str
-    needs: list[int] = Field(default_factory=list)
+    needs: list[int] = []
 
 
 class PlanAndAct(Agent):
@@ -46,10 +44,9 @@ class PlanAndAct(Agent):
         """Plan, act, mend, answer."""
         if not self.tools:
             raise LabError(f"A plan needs tools for its steps, but {self.name} has none; give it some.")
+        goal = {"task": run.task, "tools": "\n".join(f"- {tool.name}: {tool.description}" for tool in self.tools)}
         results: dict[int, str] = run.notes.setdefault("results", {})
-        tools = "\n".join(f"- {tool.name}: {tool.description}" for tool in self.tools)
-        plan = await self.plan(run, self.prompt("plan", task=run.task, tools=tools))
-        number = 1
+        plan, number = await self.plan(run, self.prompt("plan", **goal)), 1
         while number <= len(plan):
             step = plan[number - 1]
             error = await self.act(run, step, number)
@@ -59,17 +56,13 @@ class PlanAndAct(Agent):
             if len(run.notes["plans"]) >= PLANS:
                 raise LabError(f"A run may plan {PLANS} times, but step {number} ({step.tool}) failed again: {error}")
             done = "; ".join(f"{plan[n - 1].task}: {text}" for n, text in results.items() if n < number) or "nothing"
-            ask = self.prompt(
-                "replan", task=run.task, tools=tools, done=done, number=number, tool=step.tool, error=error
-            )
-            rest = await self.plan(run, ask)
+            failed = {"done": done, "number": number, "tool": step.tool, "error": error}
+            rest = await self.plan(run, self.prompt("replan", **goal, **failed))
             # The new plan counts its steps from 1, behind those that are done. What stands in the place of the failed
             # step gets what that step needed: a new plan has no numbers for finished steps.
-            moved = [
-                s.model_copy(update={"needs": [*(step.needs if i == 0 else []), *(n + number - 1 for n in s.needs)]})
-                for i, s in enumerate(rest)
-            ]
-            plan = [*plan[: number - 1], *moved]
+            for i, new in enumerate(rest):
+                new.needs = [*([] if i else step.needs), *(n + number - 1 for n in new.needs)]
+            plan[number - 1 :] = rest
         run.answer = await self.answer(run, "\n".join(f"{step.task}: {results[i]}" for i, step in enumerate(plan, 1)))
 
     async def answer(self, run: Run, said: str) -> str:
@@ -84,47 +77,40 @@ class PlanAndAct(Agent):
             steps, wrong = read_plan(reply.text, names)
             run.trace.event("plan", steps=[step.model_dump() for step in steps], wrong=wrong)
             if not wrong:
-                run.notes.setdefault("plans", []).append(steps)
+                run.notes.setdefault("plans", []).append([step.model_copy() for step in steps])
                 return steps
             ask = self.prompt("plan again", ask=ask, wrong=wrong, plan=reply.text)
-        raise LabError(
-            f"A plan uses the tools {', '.join(names)} and only earlier steps, but {wrong}; reword the task."
-        )
+        uses = f"A plan uses the tools {', '.join(names)} and only earlier steps"
+        raise LabError(f"{uses}, but {wrong}; reword the task.")
 
     async def act(self, run: Run, step: Step, number: int) -> str | None:
         """Do one step, twice if needed; its result goes into the notes, what went wrong comes back."""
-        results = run.notes["results"]
-        tool: Tool = next(tool for tool in self.tools if tool.name == step.tool)
+        results, error = run.notes["results"], ""
+        tool = next(tool for tool in self.tools if tool.name == step.tool)
         known = "".join(f"{results[n]}\n" for n in step.needs if n in results)
-        ask, error = self.prompt("act", task=step.task, results=known), ""
+        asked = ask = self.prompt("act", task=step.task, results=known)
         with run.trace.span(f"step {number}: {step.tool}", task=step.task):
             for _ in range(TRIES):
-                again = self.prompt("act again", ask=ask, error=error)
-                reply = await self.model.chat(again if error else ask, tools=[tool])
-                call = next((call for call in reply.tool_calls if call.name == tool.name), None)
-                if call is None:
-                    error = f"the model did not call {tool.name}"
-                    continue
-                result = await tool.call(call.arguments, call.id)
+                reply = await self.model.chat(asked, tools=[tool])
+                result = ToolResult(False, f"the model did not call {tool.name}")
+                for call in [call for call in reply.tool_calls if call.name == tool.name][:1]:
+                    result = await tool.call(call.arguments, call.id)
                 if result.ok:
                     results[number] = result.text
                     return None
                 error = result.text
+                asked = self.prompt("act again", ask=ask, error=error)
         return error
 
 
 def plan_schema(tools: list[str]) -> dict[str, Any]:
     """JSON schema of a plan of one to six steps over these tools."""
-    step = {
-        "type": "object",
-        "properties": {
-            "tool": {"type": "string", "enum": tools},
-            "task": {"type": "string"},
-            "needs": {"type": "array", "items": {"type": "integer"}},
-        },
-        "required": ["tool", "task", "needs"],
-        "additionalProperties": False,
+    kinds = {
+        "tool": {"type": "string", "enum": tools},
+        "task": {"type": "string"},
+        "needs": {"type": "array", "items": {"type": "integer"}},
     }
+    step = {"type": "object", "properties": kinds, "required": [*kinds], "additionalProperties": False}
     steps = {"type": "array", "minItems": 1, "maxItems": 6, "items": step}
     return {"type": "object", "properties": {"steps": steps}, "required": ["steps"], "additionalProperties": False}
 
@@ -132,18 +118,12 @@ def plan_schema(tools: list[str]) -> dict[str, Any]:
 def read_plan(text: str, tools: list[str]) -> tuple[list[Step], str]:
     """The steps of a plan, and what is wrong with it, if anything is."""
     try:
-        steps = _Plan.model_validate_json(text).steps
-    except ValueError:
+        steps = [Step.model_validate(step) for step in json.loads(text)["steps"]]
+    except (ValueError, LookupError, TypeError, RecursionError):
         return [], "it is no JSON object with a list of steps"
-    if not steps:
-        return [], "it has no steps"
     for number, step in enumerate(steps, 1):
         if step.tool not in tools:
             return steps, f"step {number} uses {step.tool!r}, which is no tool here"
         if not all(1 <= n < number for n in step.needs):
             return steps, f"step {number} needs {step.needs}, but may need only earlier steps"
-    return steps, ""
-
-
-class _Plan(BaseModel):
-    steps: list[Step]
+    return steps, "" if steps else "it has no steps"

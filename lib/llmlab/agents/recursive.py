@@ -3,20 +3,17 @@
 After "Least-to-Most" (Zhou and others, arXiv:2205.10625) and "Decomposed Prompting" (Khot and others, arXiv:2210.02406).
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
 
-from llmlab.agents.base import Agent, together
-from llmlab.agents.run import Run
+from llmlab.agents.base import Agent, Run
 from llmlab.errors import BudgetExceeded
 from llmlab.llm.chat import Model
+from llmlab.wait import together
 
 
 class Halves(BaseModel, extra="forbid"):
@@ -26,19 +23,8 @@ class Halves(BaseModel, extra="forbid"):
     right: list[int | str]
 
 
-@dataclass(frozen=True)
-class Part:
-    """Some of the items, and what came of them."""
-
-    items: list[str]
-    result: str
-
-
 class Recursive(Agent):
-    """Solves a list by halves. The task is the list, one item a line or with commas; the prompts say what to do with it.
-
-    `small` is the number of items that the model is trusted with at once.
-    """
+    """Solves a list by halves, until they are `small` enough to be asked at once; the prompts say what to do."""
 
     name = "recursive decomposition"
     prompts = {
@@ -56,17 +42,16 @@ class Recursive(Agent):
         run.answer = await self.solve(run, items_of(run.task))
 
     async def solve(self, run: Run, items: Sequence[str]) -> str:
-        """The result for some items: asked for at once if they are few, else from two halves. Each is kept: if the run is
-        stopped, that of the most items is the answer."""
+        """The result for some items. Each is kept: if the run is stopped, that of the most items is the answer."""
         with run.trace.span(f"solve {len(items)}"):
             if len(items) <= self.small:
                 result = await self.small_one(items)
             else:
                 left, right = await self.split(run, items)
                 result = await self.combine(*await together(self.solve(run, left), self.solve(run, right)))
-        parts: list[Part] = run.notes.setdefault("parts", [])
-        parts.append(Part(list(items), result))
-        run.answer = max(parts, key=lambda part: len(part.items)).result
+        parts: list[tuple[list[str], str]] = run.notes.setdefault("parts", [])
+        parts.append((list(items), result))
+        run.answer = max(parts, key=lambda part: len(part[0]))[1]
         return result
 
     async def small_one(self, items: Sequence[str]) -> str:
@@ -81,13 +66,11 @@ class Recursive(Agent):
         """Two halves of a list, by the model. Raises BudgetExceeded if they are not smaller than the whole."""
         ask = self.prompt("split", items=", ".join(items))
         halves = (await self.model.chat(ask, schema=Halves)).parse(Halves)
-        left, right = ([str(item) for item in side] for side in (halves.left, halves.right))
+        left, right = [*map(str, halves.left)], [*map(str, halves.right)]
         if max(len(left), len(right)) >= len(items) or not left or not right:
-            raise BudgetExceeded(
-                "repetition",
-                f"A part has to be smaller than the whole, but {len(items)} items were split into {len(left)} and "
-                f"{len(right)}, which would never end; the run stops here with its trace kept.",
-            )
+            why = f"A part has to be smaller than the whole, but {len(items)} items were split into {len(left)} and "
+            why += f"{len(right)}, which would never end; the run stops here with its trace kept."
+            raise BudgetExceeded("repetition", why)
         if left + right != list(items):
             run.trace.event("items changed", before=list(items), after=left + right)
         return left, right
@@ -97,8 +80,6 @@ def items_of(task: str) -> list[str]:
     """The items of a list written as JSON, with commas, or one a line."""
     try:
         data = json.loads(task)
-        if isinstance(data, list):
-            return [str(item) for item in data]
     except (ValueError, RecursionError):  # no JSON, or brackets without end
-        pass
-    return [item.strip() for item in re.split(r"[\n,]", task) if item.strip()]
+        data = None
+    return [*map(str, data)] if isinstance(data, list) else [s.strip() for s in re.split(r"[\n,]", task) if s.strip()]

@@ -1,16 +1,13 @@
 """Draft, score, advise, revise: a model that mends its own text while it runs (Self-Refine, Madaan and others,
 arXiv:2303.17651; Reflexion, Shinn and others, arXiv:2303.11366)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, Field
 
-from llmlab.agents.base import Agent
-from llmlab.agents.run import Run
+from llmlab.agents.base import Agent, Run
 from llmlab.errors import LabError, ModelError
 from llmlab.llm.chat import Model
 from llmlab.trace import current
@@ -26,8 +23,7 @@ class Verdict(BaseModel, extra="forbid"):
 
 @dataclass(frozen=True)
 class Criterion:
-    """What a text has to meet. A `check` by program returns advice, or "" if the text is good; without one, the judge
-    is asked."""
+    """What a text has to meet. A `check` by program returns advice, or ""; without one, the judge is asked."""
 
     text: str
     check: Callable[[str], str] | None = None
@@ -59,13 +55,7 @@ class Reflective(Agent):
     }
 
     def __init__(
-        self,
-        model: Model,
-        criteria: Sequence[Criterion],
-        *,
-        judge: Model | None = None,
-        rounds: int = 3,
-        **options: Any,
+        self, model: Model, criteria: Sequence[Criterion], judge: Model | None = None, rounds: int = 3, **options: Any
     ):
         super().__init__(model, **options)
         if rounds < 0:
@@ -101,16 +91,14 @@ class Reflective(Agent):
 
     async def score(self, text: str) -> Draft:
         """How many criteria a text meets, and the first advice on the others."""
-        advice = [await self.advice(text, criterion) for criterion in self.criteria]
-        wrong = [said for said in advice if said]
-        return Draft(text, len(advice) - len(wrong), wrong[0] if wrong else "")
+        wrong = [advice for criterion in self.criteria if (advice := await self.advice(text, criterion))]
+        return Draft(text, len(self.criteria) - len(wrong), wrong[0] if wrong else "")
 
     async def advice(self, text: str, criterion: Criterion) -> str:
         """What to change so that the text meets a criterion; "" if it does."""
         if criterion.check:
             return criterion.check(text)
-        ask = self.prompt("judge", text=text, criterion=criterion.text)
-        said = await self.judge.chat(ask, schema=Verdict)
+        said = await self.judge.chat(self.prompt("judge", text=text, criterion=criterion.text), schema=Verdict)
         try:
             verdict = said.parse(Verdict)
         except ModelError as error:  # a judge that cannot be read has not said yes

@@ -1,9 +1,6 @@
 """The simplest agent: one call, one answer."""
 
-from __future__ import annotations
-
-from llmlab.agents.base import Agent
-from llmlab.agents.run import Run
+from llmlab.agents.base import Agent, Run
 from llmlab.tools import call_all
 
 

@@ -1,11 +1,8 @@
 """A list of tasks that grows and is sorted by what was found, as BabyAGI and AutoGPT (both 2023) worked."""
 
-from __future__ import annotations
-
 from pydantic import BaseModel, Field
 
-from llmlab.agents.base import Agent, Repetition
-from llmlab.agents.run import Run
+from llmlab.agents.base import Agent, Repetition, Run
 from llmlab.budget import Budget
 
 
@@ -36,13 +33,14 @@ class TaskList(Agent):
             task = open_tasks.pop(0)
             loop.check(task)
             with run.trace.span("task", task=task):
-                known = "; ".join(done.values()) or "nothing"
-                result = (await self.model.chat(self.prompt("do", goal=run.task, done=known, task=task))).text
-                run.answer = done[task] = result
-                ask = self.prompt("new", goal=run.task, task=task, result=result, open=open_tasks)
-                open_tasks += (await self.model.chat(ask, schema=Tasks)).parse(Tasks).tasks
+                said = {"goal": run.task, "task": task, "done": "; ".join(done.values()) or "nothing"}
+                run.answer = done[task] = (await self.model.chat(self.prompt("do", **said))).text
+                open_tasks += await self.tasks("new", **said, result=done[task], open=open_tasks)
                 if len(open_tasks) > 1:
-                    ask = self.prompt("sort", goal=run.task, open=open_tasks)
-                    order = (await self.model.chat(ask, schema=Tasks)).parse(Tasks).tasks
+                    order = await self.tasks("sort", **said, open=open_tasks)
                     # A small model drops and invents tasks while it sorts: only the order is taken from it.
                     open_tasks.sort(key=lambda t: order.index(t) if t in order else len(order))
+
+    async def tasks(self, prompt: str, **said: object) -> list[str]:
+        """The tasks that the model answers one of the prompts with."""
+        return (await self.model.chat(self.prompt(prompt, **said), schema=Tasks)).parse(Tasks).tasks

@@ -1,18 +1,45 @@
 """Several agents that work on their own and write to each other over queues (the actor model; AutoGen, Wu and others,
 arXiv:2308.08155)."""
 
-from __future__ import annotations
-
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass as plain_dataclass
+from dataclasses import field
 from graphlib import CycleError, TopologicalSorter
-from typing import Literal
+from typing import Any, Literal
 
-from llmlab.agents.base import Agent
-from llmlab.agents.member import PERSON, ROOM, Letter, Member
-from llmlab.agents.run import Run
+from pydantic.dataclasses import dataclass
+
+from llmlab.agents.base import Agent, Run
 from llmlab.budget import Budget
 from llmlab.errors import LabError
+from llmlab.wait import together
+
+PERSON = "you"
+ROOM = 16  # letters that wait in an inbox; a colleague who writes more has to wait
+Kind = Literal["task", "result", "failure"]
+
+
+@dataclass(frozen=True)
+class Letter:
+    """What one member of a team may send to another, and nothing else: pydantic refuses any other kind."""
+
+    sender: str
+    to: str
+    kind: Kind
+    text: str
+
+
+@plain_dataclass
+class Member:
+    """An agent with a name and a part in the work; what arrives is joined into one task, `goal` first."""
+
+    name: str
+    goal: str
+    agent: Agent
+    after: Sequence[str] = ()  # the colleagues (or "you") whose letters it waits for; without, for the task only
+    accept: Callable[[str], str] | None = None  # what is wrong with its result, or ""; nonsense is asked for anew once
+    inbox: asyncio.Queue[Letter] = field(default_factory=lambda: asyncio.Queue(ROOM))
 
 
 class Team(Agent):
@@ -27,26 +54,21 @@ class Team(Agent):
         "again": "{task}\n{wrong}",
     }
 
-    def __init__(
-        self, members: Sequence[Member], *, prompts: dict[str, str] | None = None, budget: Budget | None = None
-    ):
+    def __init__(self, members: Sequence[Member], **options: Any):
         self.members = {member.name: member for member in members}
         if not members or len(self.members) < len(members) or PERSON in self.members:
             names = ", ".join(member.name for member in members) or "none"
-            raise LabError(
-                f"A team has members, each with a name of its own, none {PERSON!r}, but got {names}; rename."
-            )
-        super().__init__(members[0].agent.model, prompts=prompts, budget=budget)
+            raise LabError(f"A team has members, each with a name of its own, not {PERSON!r}, but got {names}; rename.")
+        super().__init__(members[0].agent.model, **options)
         waited_for = {name for member in members for name in member.after} - {PERSON}
         if unknown := waited_for - set(self.members):
             raise LabError(f"`after` names members of the team, but {', '.join(sorted(unknown))} is none; add it.")
         try:
-            *_, self.ends_with = TopologicalSorter({m.name: {*m.after} - {PERSON} for m in members}).static_order()
+            TopologicalSorter({member.name: member.after for member in members}).prepare()
         except CycleError as error:
-            names = ", ".join(error.args[1])
-            raise LabError(
-                f"Members may wait only for earlier ones, but these wait in a circle: {names}; change `after`."
-            ) from None
+            circle = ", ".join(error.args[1])
+            why = f"Members may wait only for earlier ones, but these wait in a circle: {circle}; change `after`."
+            raise LabError(why) from None
         if len(ends := set(self.members) - waited_for) > 1:
             names = ", ".join(sorted(ends))
             raise LabError(f"One member has to be the last, but nobody waits for {names}; name them in `after`.")
@@ -59,54 +81,36 @@ class Team(Agent):
         letters: list[Letter] = run.notes.setdefault("letters", [])
         results: dict[str, str] = run.notes.setdefault("results", {})
 
-        async def send(letter: Letter) -> None:
-            run.trace.event("letter", sender=letter.sender, to=letter.to, kind=letter.kind, text=letter.text)
-            letters.append(letter)
-            await boxes[letter.to].put(letter)
+        async def send(sender: str, to: str, kind: Kind, text: str) -> None:
+            run.trace.event("letter", sender=sender, to=to, kind=kind, text=text)
+            letters.append(Letter(sender, to, kind, text))
+            await boxes[to].put(letters[-1])
 
         async def live(member: Member) -> None:
-            waiting = set(member.after) or {PERSON}
-            read: list[Letter] = []
-            while waiting:
+            # In the order of `after`, not of arrival: the same letters make the same request, also in a replay.
+            read = dict.fromkeys(member.after or [PERSON])
+            while None in read.values():
                 letter = await boxes[member.name].get()
-                if letter.sender in waiting:  # a second letter of the same sender is not waited for
-                    waiting.remove(letter.sender)
-                    read.append(letter)
-            # In the order of `after`, not of arrival: the same letters make the same request, in a replay or a resumed run.
-            read.sort(key=lambda letter: [*member.after, PERSON].index(letter.sender))
-            kind, text = await self.answer(member, run.task, read)
+                if read.get(letter.sender, letter) is None:  # strangers, and second letters, are not waited for
+                    read[letter.sender] = letter
+            kind, text = await self.answer(member, run.task, [letter for letter in read.values() if letter])
             if kind == "result":
                 results[member.name] = run.answer = text
             followers = [other.name for other in self.members.values() if member.name in other.after]
             for to in followers or [PERSON]:
-                await send(Letter(member.name, to, kind, text))
+                await send(member.name, to, kind, text)
 
         for member in self.members.values():
             if not member.after or PERSON in member.after:
-                await send(Letter(PERSON, member.name, "task", run.task))
-        tasks = {name: asyncio.create_task(live(member), name=name) for name, member in self.members.items()}
-        waiting = set(tasks.values())
-        try:
-            while not tasks[self.ends_with].done():
-                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    task.result()  # raises what no member can answer for: the saved run could not be written, say
-        finally:
-            for task in tasks.values():
-                task.cancel()
-            await asyncio.gather(*tasks.values(), return_exceptions=True)
-        final = boxes[PERSON].get_nowait()
+                await send(PERSON, member.name, "task", run.task)
+        await together(*map(live, self.members.values()))
+        final = letters[-1]
         if final.kind == "failure":
             run.trace.check_budget()  # if that is why they failed, the run says so
-            raise LabError(
-                f"The team ends with a result of {final.sender}, but got none ({final.text}); its letters, in the notes "
-                f"of the run, say where it failed."
-            )
+            raise LabError(f"A team ends with a result, but got none ({final.text}); read the letters in the notes.")
         run.answer = final.text
 
-    async def answer(
-        self, member: Member, task: str, read: Sequence[Letter]
-    ) -> tuple[Literal["result", "failure"], str]:
+    async def answer(self, member: Member, task: str, read: Sequence[Letter]) -> tuple[Kind, str]:
         """What a member makes of its letters. One that crashes, or answers nonsense twice, fails, and the others go on."""
         said = ""
         for letter in read:

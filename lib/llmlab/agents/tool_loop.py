@@ -1,9 +1,6 @@
 """The agent loop: observe, decide, act, until the model answers in words (ReAct, Yao and others, arXiv:2210.03629)."""
 
-from __future__ import annotations
-
-from llmlab.agents.base import Agent, Repetition
-from llmlab.agents.run import Run
+from llmlab.agents.base import Agent, Repetition, Run
 from llmlab.llm.chat import Message
 from llmlab.tools import call_all
 
@@ -16,10 +13,8 @@ class ToolLoop(Agent):
 
     async def work(self, run: Run) -> None:
         """Observe, decide, act."""
-        seen: list[Message] = []
-        if self.prompts["system"]:
-            seen.append({"role": "system", "content": self.prompts["system"]})
-        seen.append({"role": "user", "content": self.prompt("task", task=run.task)})
+        system: list[Message] = [{"role": "system", "content": self.prompts["system"]}] * bool(self.prompts["system"])
+        seen = [*system, {"role": "user", "content": self.prompt("task", task=run.task)}]
         loop, said = Repetition(), None
         while True:
             decided = await self.model.chat(seen, tools=self.tools or None)

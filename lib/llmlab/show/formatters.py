@@ -13,7 +13,7 @@ from llmlab import wait
 
 # A class, and the function that draws it. Nothing of this is imported before something is drawn.
 DRAWN = {
-    "llmlab.agents.run.Run": "runs.run_card",
+    "llmlab.agents.base.Run": "runs.run_card",
     "llmlab.chat_app.Answer": "runs.answer_card",
     "llmlab.llm.chat.Model": "runs.model_card",
     "llmlab.llm.reply.Reply": "runs.reply_card",

@@ -10,7 +10,7 @@ from llmlab.show.traces import summary, tree
 from llmlab.show.view import QUIET, View, card, folded, pretty
 
 if TYPE_CHECKING:
-    from llmlab.agents.run import Run
+    from llmlab.agents.base import Run
     from llmlab.chat_app import Answer
     from llmlab.llm.chat import Model, Reply
     from llmlab.trace import Trace

@@ -11,7 +11,7 @@ from llmlab.show.mermaid import Mermaid, sequence_diagram, short
 from llmlab.show.view import COLOURS, MARKS, Picture, View, folded, table_of
 
 if TYPE_CHECKING:
-    from llmlab.agents.run import Run
+    from llmlab.agents.base import Run
     from llmlab.trace import Step, Trace
 
 

@@ -6,8 +6,6 @@ the tools that it is given run in this process, with everything that the reader 
 approved like any other tool call, one at a time.
 """
 
-from __future__ import annotations
-
 import ast
 import json
 from collections.abc import Sequence
@@ -32,40 +30,34 @@ async def run_program(code: str, tools: Sequence[Tool] = (), *, seconds: float =
     """
     by_name = {tool.name: tool for tool in tools}
     _refuse_names_of_tools(code, by_name)
-    printed = monty.CollectString(max_bytes=OUTPUT)
-    limits: monty.ResourceLimits = {
-        "max_feed_duration_secs": seconds,
-        "max_memory": memory << 20,
-        "max_suspensions": 10 * CALLS,
-    }
+    printed, calls = monty.CollectString(max_bytes=OUTPUT), 0
+    limits = monty.ResourceLimits(max_feed_duration_secs=seconds, max_memory=memory << 20, max_suspensions=10 * CALLS)
     try:
         # A pool of its own, of one worker: it starts in some ten milliseconds, and nothing is left open at the end.
         async with monty.AsyncMonty(max_processes=1) as pool, pool.checkout(limits=limits) as session:
             at: Any = await session.feed_start(code, print_callback=printed)
-            calls = 0
             while not isinstance(at, monty.MontyComplete):
                 calls += isinstance(at, monty.AsyncFunctionSnapshot) and not at.is_os_function
                 if calls > CALLS:
                     raise ToolError(f"a program may call {CALLS} tools, but called more")
                 at = await _answered(at, by_name)
-            value = at.output
-    except monty.MontyError as error:
-        why = _line_of(error) + str(error).partition("\n")[0]
-        raise ToolError(f"the program failed: {why}" + _before(printed.output)) from None
-    except ToolError as error:
-        raise ToolError(f"{error}{_before(printed.output)}") from None
-    return printed.output + ("" if value is None else f"{_shown(value)}\n")
+    except (monty.MontyError, ToolError) as error:
+        why = str(error) if isinstance(error, ToolError) else f"the program failed: {_told(error)}"
+        before = f"\nIt had printed:\n{printed.output}" if printed.output else ""
+        raise ToolError(why + before) from None
+    value = at.output
+    return printed.output + ("" if value is None else f"{value if isinstance(value, str) else repr(value)}\n")
 
 
 async def _answered(at: Any, tools: dict[str, Tool]) -> Any:
     """Go on from where the program waits: with a tool's result, or without what is not there."""
     if isinstance(at, monty.AsyncNameLookupSnapshot):
         return await at.resume()  # a NameError, in the program
-    if at.is_os_function or at.function_name not in tools:
-        return await (
-            at.resume_not_handled() if at.is_os_function else at.resume({"exception": NameError(at.function_name)})
-        )
-    tool = tools[at.function_name]
+    if at.is_os_function:
+        return await at.resume_not_handled()
+    tool = tools.get(at.function_name)
+    if tool is None:
+        return await at.resume({"exception": NameError(at.function_name)})
     names = list(tool.parameters.get("properties", {}))
     if len(at.args) > len(names):
         wrong = TypeError(f"{tool.name} takes {len(names)} arguments, but got {len(at.args)}")
@@ -84,13 +76,13 @@ def value_of(result: ToolResult) -> Any:
         value = value["result"]  # so the SDK wraps what is no object
     if value is None:
         value = result.value
-    if isinstance(value, str):
-        try:
-            found = json.loads(value)
-            return found if isinstance(found, dict | list) else str(value)
-        except ValueError:
-            return str(value)
-    return to_jsonable_python(value, fallback=str)
+    if not isinstance(value, str):
+        return to_jsonable_python(value, fallback=str)
+    try:
+        found = json.loads(value)
+    except ValueError:
+        found = None
+    return found if isinstance(found, dict | list) else str(value)
 
 
 def _refuse_names_of_tools(code: str, tools: dict[str, Tool]) -> None:
@@ -105,14 +97,7 @@ def _refuse_names_of_tools(code: str, tools: dict[str, Tool]) -> None:
             raise ToolError(f"{node.name} is there already: call it, and do not define it")
 
 
-def _line_of(error: monty.MontyError) -> str:
+def _told(error: monty.MontyError) -> str:
+    """Where and why a program failed, in a line."""
     frames = error.traceback() if isinstance(error, monty.MontyRuntimeError | monty.MontySyntaxError) else []
-    return f"line {frames[-1].line}: " if frames else ""
-
-
-def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else repr(value)
-
-
-def _before(printed: str) -> str:
-    return f"\nIt had printed:\n{printed}" if printed else ""
+    return (f"line {frames[-1].line}: " if frames else "") + str(error).partition("\n")[0]
