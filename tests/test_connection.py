@@ -73,6 +73,9 @@ async def test_one_of_the_three_can_be_asked_for(box: Stub, stub: Stub) -> None:
         await connect("cloud")
     with pytest.raises(RecordingError, match="LLMLAB_REPLAY"):
         await connect("recording")
+    stub.models = ["small", "large"]
+    with pytest.raises(SettingsError, match=r"LLMLAB_MODEL .* 127\.0\.0\.1 offers small, large;"):
+        await stub.model(model=None)
 
 
 async def test_a_chapter_without_a_recording_is_answered_by_the_box_and_that_is_said(
@@ -96,12 +99,6 @@ async def test_a_size_names_a_model_of_the_catalogue_and_is_a_label_in_a_recordi
     assert (model.source, model.config.gguf, started) == ("embedded", None, ["small"])
     again = await connect("small", replay=tmp_path, chapter="one", strict=True)
     assert ((await again.chat("Hi")).source, again.name) == ("recording", "box")
-
-
-async def test_several_models_and_no_name_is_an_error_that_lists_them(stub: Stub) -> None:
-    stub.models = ["small", "large"]
-    with pytest.raises(SettingsError, match=r"LLMLAB_MODEL .* 127\.0\.0\.1 offers small, large;"):
-        await stub.model(model=None)
 
 
 async def test_each_label_has_its_own_replies_and_capabilities(stub: Stub, tmp_path: Path) -> None:
@@ -153,14 +150,3 @@ async def test_only_a_replay_that_is_not_strict_asks_the_box_for_what_is_missing
 def test_a_script_may_run_more_than_one_event_loop(stub: Stub) -> None:
     model = asyncio.run(stub.model())
     assert [asyncio.run(model.chat("Hi")).text for _ in range(2)] == ["Hello."] * 2
-
-
-@pytest.mark.live
-async def test_the_real_box_answers_what_is_not_recorded(stub: Stub, box_weights: Path, tmp_path: Path) -> None:
-    await record(stub, tmp_path)
-    model = await connect(replay=tmp_path, chapter="one")
-    answer = await model.chat("What is the capital of France?", max_tokens=16)
-    assert ("Paris" in answer.text, answer.source, answer.model) == (True, "embedded", "SmolLM2-135M-Instruct")
-    with pytest.raises(ModelError) as caught:
-        await model.chat("word " * 9000)
-    assert caught.value.kind == "context"

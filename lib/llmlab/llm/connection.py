@@ -53,8 +53,8 @@ async def connect(which: str | None = None, *, label: str = "model", **override:
     model = Model(client, server.name, cast(Source, source), config, server.provenance, can, quiet)
     model.name = model.name or await _only_name(model)
     if transport.file:
-        about = {"name": model.name, "source": source, "provenance": model.provenance}
-        transport.file.add(connection=label, **about, capabilities=None if can is None else sorted(can))
+        about = {"connection": label, "name": model.name, "source": source, "provenance": model.provenance}
+        recording.append(transport.file, **about, capabilities=None if can is None else sorted(can))
     return model
 
 
@@ -87,8 +87,8 @@ def _live(config: settings.Settings, label: str, base_url: str) -> recording.Tra
     send = httpx2.AsyncHTTPTransport(proxy=proxy_of(base_url), limits=limits).handle_async_request
     made = recording.Transport(send, label, httpx2.URL(base_url).path.rstrip("/"))
     if config.record:
-        made.file = recording.writer(recording.file_in(config.record, config.chapter), config.chapter)
-        made.sent = made.file.sent[label]
+        made.file = recording.file_in(config.record, config.chapter)
+        made.sent = recording.begin(made.file, config.chapter)
     return made
 
 

@@ -98,23 +98,21 @@ _starting = threading.Lock()  # `connect` starts it in a thread; two at once hav
 def start(config: settings.Settings) -> shared.Server:
     """The model in the box: the lab's shared server where it serves this model, else one in this process, which is started
     once for each file, with and without an adapter."""
+    about: dict[str, Any]
     if config.gguf:  # another model keeps the template that its maker put inside
-        return _start(config.gguf, config.threads, config.gguf.stem, template=None)
-    chosen = weights.choose(config.box, config.cache)[0]
-    adapter = config.adapter if chosen.key == "standard" else None
-    if found := shared.find(chosen.key, adapter):
-        redaction.hide(found.api_key)
-        return found
-    file = weights.find(chosen, config.cache)
-    return _start(file, config.threads, chosen.name, sha256=chosen.sha256, adapter=adapter)
-
-
-def _start(gguf: Path, threads: int, name: str, **more: Any) -> Embedded:
-    key = (gguf, more.get("adapter"))
+        file, about = config.gguf, {"name": config.gguf.stem, "template": None, "adapter": None}
+    else:
+        chosen = weights.choose(config.box, config.cache)[0]
+        adapter = config.adapter if chosen.key == "standard" else None
+        if found := shared.find(chosen.key, adapter):
+            redaction.hide(found.api_key)
+            return found
+        file = weights.find(chosen, config.cache)
+        about = {"name": chosen.name, "sha256": chosen.sha256, "adapter": adapter}
     with _starting:
-        if key not in _running:
-            _running[key] = Embedded(gguf, threads, name, **more)
-        return _running[key]
+        if (file, about["adapter"]) not in _running:
+            _running[file, about["adapter"]] = Embedded(file, config.threads, **about)
+        return _running[file, about["adapter"]]
 
 
 def stop_all() -> None:

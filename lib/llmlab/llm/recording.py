@@ -11,7 +11,7 @@ import difflib
 import hashlib
 import json
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import date
@@ -64,12 +64,13 @@ class Recording:
 
     def explain(self, asked: Exchange) -> str:
         """The nearest recorded request, and the lines that only it (-) or only this one (+) has."""
-        found, new = [], _lines(asked["request"])
+        found = []
         for number, old in enumerate(self.exchanges, 1):
             if (old["connection"], old["path"]) == (asked["connection"], asked["path"]):
-                changes = list(difflib.unified_diff(_lines(old["request"]), new, n=0))[2:]
+                was, now = (json.dumps(e["request"], indent=0, sort_keys=True).split("\n") for e in (old, asked))
+                changes = list(difflib.unified_diff(was, now, n=0))[2:]
                 # The old seed may have been drawn, and is then no difference.
-                found.append((number, [f"{c[0]} {c[1:]}" for c in changes if not c.startswith(("@", '-"seed"'))]))
+                found.append((number, [c.rstrip(",") for c in changes if not c.startswith(("@", '-"seed"'))]))
         if not found:
             return f"it has no request to {asked['path']} on the connection {asked['connection']!r}"
         number, lines = min(found, key=lambda each: len(each[1]))
@@ -87,29 +88,19 @@ class Recording:
         return httpx2.Response(found["status"], headers=headers, content=text.encode())
 
 
-def _lines(body: Any) -> list[str]:
-    return [line.strip(" ,") for line in json.dumps(body, indent=1, sort_keys=True, ensure_ascii=False).split("\n")]
-
-
-class File:
-    """A recording that is being written: each line is on disk as soon as it is complete, without keys and home paths."""
-
-    def __init__(self, path: Path, chapter: str):
-        self.path, self.sent = path, defaultdict[str, Counter[str]](Counter)  # for each connection
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("", encoding="utf-8")
-        self.add(llmlab_recording=1, chapter=chapter, recorded=date.today().isoformat())
-
-    def add(self, **line: Any) -> None:
-        """Append an exchange, or what is known of the model behind a connection."""
-        with self.path.open("a", encoding="utf-8", errors="replace") as out:
-            out.write(json.dumps(plain(line), ensure_ascii=False) + "\n")
-
-
 @cache
-def writer(path: Path, chapter: str) -> File:
-    """The file that this process records a chapter into; the first call starts it anew."""
-    return File(path, chapter)
+def begin(file: Path, chapter: str) -> Counter[tuple[str, str]]:
+    """Begin a recording anew, once in a process; the result counts how often each request is sent."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("", encoding="utf-8")
+    append(file, llmlab_recording=1, chapter=chapter, recorded=date.today().isoformat())
+    return Counter()
+
+
+def append(file: Path, **line: Any) -> None:
+    """Write an exchange, or what is known of the model behind a connection; without keys and home paths."""
+    with file.open("a", encoding="utf-8", errors="replace") as out:
+        out.write(json.dumps(plain(line), ensure_ascii=False) + "\n")
 
 
 def file_in(path: Path, chapter: str) -> Path:
@@ -128,8 +119,8 @@ class Transport(httpx2.AsyncBaseTransport):
     connection: str = "model"
     base: str = "/v1"
     recording: Recording | None = None
-    file: File | None = None
-    sent: Counter[str] = field(default_factory=Counter)
+    file: Path | None = None
+    sent: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Answer one request."""
@@ -154,10 +145,10 @@ class Transport(httpx2.AsyncBaseTransport):
             if (
                 status in (408, 409, 429) or status >= 500
             ):  # it passes: the client asks again, and the next reply counts
-                self.sent[asked["key"]] -= 1
+                self.sent[self.connection, asked["key"]] -= 1
             else:
                 asked["request"] = {**asked["request"], **seed} if seed else asked["request"]
-                self.file.add(**asked, status=status, content_type=kind, response=content, seconds=seconds)
+                append(self.file, **asked, status=status, content_type=kind, response=content, seconds=seconds)
         return response
 
     def _read(self, request: httpx2.Request) -> tuple[Exchange, dict[str, Any]]:
@@ -170,7 +161,8 @@ class Transport(httpx2.AsyncBaseTransport):
                 seed = {"seed": body.pop("seed")}
         text = json.dumps([path, body], sort_keys=True, ensure_ascii=False)
         key = hashlib.sha256(text.encode()).hexdigest()[:16]
-        n, self.sent[key] = self.sent[key], self.sent[key] + 1
+        self.sent[self.connection, key] += 1
+        n = self.sent[self.connection, key] - 1
         return {"connection": self.connection, "key": key, "n": n, "path": path, "request": body}, seed
 
 
