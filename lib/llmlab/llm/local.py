@@ -72,10 +72,9 @@ class Embedded(shared.Server):
             slots, headers = f"{self._server.listening_address}/slots", {"authorization": f"Bearer {key}"}
             httpx2.get(slots, headers=headers, timeout=60, trust_env=False)
         except Exception as error:
+            failed = f"{gguf.name} with {adapter.name}" if adapter else gguf.name
             wanted = "whole GGUF files of a kind it knows"
-            raise WeightsError(
-                f"llama.cpp takes {wanted}, but could not load {gguf.name}; fetch it again, or name another file."
-            ) from error
+            raise WeightsError(f"llama.cpp takes {wanted}, but could not load {failed}; fetch it again.") from error
         provenance = {
             "llmlab.weights.file": gguf.name,
             "llmlab.weights.sha256": (sha256 or weights.sha256_of(gguf))[:16],

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -64,17 +64,17 @@ class Recording:
 
     def explain(self, asked: Exchange) -> str:
         """The nearest recorded request, and the lines that only it (-) or only this one (+) has."""
-        found = []
+        found, lines_of = [], partial(json.dumps, indent=0, sort_keys=True, ensure_ascii=False)
         for number, old in enumerate(self.exchanges, 1):
             if (old["connection"], old["path"]) == (asked["connection"], asked["path"]):
-                was, now = (json.dumps(e["request"], indent=0, sort_keys=True).split("\n") for e in (old, asked))
+                was, now = (lines_of(e["request"]).split("\n") for e in (old, asked))
                 changes = list(difflib.unified_diff(was, now, n=0))[2:]
                 # The old seed may have been drawn, and is then no difference.
-                found.append((number, [c.rstrip(",") for c in changes if not c.startswith(("@", '-"seed"'))]))
+                found.append((number, [c.rstrip(",")[:100] for c in changes if not c.startswith(("@", '-"seed"'))]))
         if not found:
             return f"it has no request to {asked['path']} on the connection {asked['connection']!r}"
         number, lines = min(found, key=lambda each: len(each[1]))
-        differs = " ".join(lines)[:300] or "nothing differs, but it was recorded fewer times than it is sent now"
+        differs = " ".join(lines[:6]) or "nothing differs, but it was recorded fewer times than it is sent now"
         return f"the nearest is request {number}, where {differs}"
 
     def reply(self, found: Exchange) -> httpx2.Response:
@@ -142,9 +142,8 @@ class Transport(httpx2.AsyncBaseTransport):
         elif self.file:
             content, seconds = _data(await response.aread()), round(time.perf_counter() - started, 3)
             status, kind = response.status_code, response.headers.get("content-type", "")
-            if (
-                status in (408, 409, 429) or status >= 500
-            ):  # it passes: the client asks again, and the next reply counts
+            if status in (408, 409, 429) or status >= 500:
+                # It passes: the client asks again, and the next reply counts.
                 self.sent[self.connection, asked["key"]] -= 1
             else:
                 asked["request"] = {**asked["request"], **seed} if seed else asked["request"]
