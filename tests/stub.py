@@ -113,12 +113,10 @@ class Stub:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
-                listed = (
-                    [{"id": name, "object": "model"} for name in stub.models] if isinstance(stub.models, list) else []
-                )
-                self.send(
-                    stub.models if isinstance(stub.models, Raw) else Raw(json.dumps({"object": "list", "data": listed}))
-                )
+                if isinstance(stub.models, Raw):
+                    return self.send(stub.models)
+                listed = [{"id": name, "object": "model"} for name in stub.models]
+                return self.send(Raw(json.dumps({"object": "list", "data": listed})))
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
@@ -128,11 +126,8 @@ class Stub:
 
             def send(self, answer: Raw) -> None:
                 self.send_response(answer.status)
-                for name, value in {
-                    "content-type": answer.kind,
-                    "transfer-encoding": "chunked",
-                    **answer.headers,
-                }.items():
+                told = {"content-type": answer.kind, "transfer-encoding": "chunked", **answer.headers}
+                for name, value in told.items():
                     self.send_header(name, value)
                 self.end_headers()
                 data = answer.content.encode()

@@ -431,4 +431,4 @@ async def test_a_recorded_stream_and_a_recorded_reply_are_the_same(stub: Stub, t
     await model.chat("Hi", stream=True)
     assert "stream" not in stub.asked[0]
     (exchange,) = recording.Recording.load(tmp_path / "streams.jsonl").exchanges
-    assert exchange.response == reply()
+    assert exchange["response"] == reply()
