@@ -16,7 +16,7 @@ from mcp.client._memory import InMemoryTransport
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.message import SessionMessage
-from mcp_types import JSONRPCError, JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
+from mcp_types import JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
 
 from llmlab import Trace, redaction
 from llmlab.mcp import tap as tap_module
@@ -63,8 +63,6 @@ async def test_every_message_is_one_step_in_order_and_each_reply_names_its_reque
             assert request.get("jsonrpc.request.id") == step.get("jsonrpc.request.id")
             assert (request.direction, step.direction) == ("sent", "received")
         assert step.server == "demo"
-        assert step.get("llmlab.era") == ("handshake" if mode == "legacy" else "modern")
-    assert steps[-1].get("mcp.protocol.version") == ("2025-11-25" if mode == "legacy" else "2026-07-28")
     answer = next(step for step in steps if step.name == "tools/call: result")
     assert answer.message["result"]["content"][0]["type"] == "text"
 
@@ -193,30 +191,6 @@ def unparsable(line: str) -> Exception:
     except ValueError as error:
         return error
     raise AssertionError(line)
-
-
-@pytest.mark.parametrize(
-    ("asked", "line", "failed"),
-    [
-        ([1], '{"jsonrpc": "2.0", "id": ', True),
-        ([1, 2], '{"jsonrpc": "2.0", "id": ', False),  # which of them?
-        ([], '{"jsonrpc": "2.0", "id": ', False),
-        ([1], "Loading the model ...", False),
-        ([1], '{"level": "info", ', False),  # a log
-        ([1], '{"jsonrpc": "1.0", "text": "' + 2000 * "x" + '"}', False),  # JSON, though no message
-    ],
-)
-async def test_a_broken_message_fails_the_one_request_that_waits(asked: list[int], line: str, failed: bool) -> None:
-    into = Trace()
-    tap = WireTap(Scripted(unparsable(line), into=into), "demo", into)
-    async with tap as (read, write):
-        for number in asked:
-            await write.send(request(number))
-        got = await read.receive()
-    assert isinstance(got, SessionMessage) is failed
-    if isinstance(got, SessionMessage):
-        assert isinstance(got.message, JSONRPCError)
-        assert (got.message.id, got.message.error.message) == (1, f"a line that is no JSON: {line}")
 
 
 async def test_of_a_very_long_message_the_beginning_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import mcp_types as types
 from mcp.shared.uri_template import InvalidUriTemplate, UriTemplate
-from mcp_types import Tool
+from pydantic import ValidationError
 
 NAME = 64  # characters, of a-z A-Z 0-9 _ -, that OpenAI's API takes for a tool's name
+_NOT_AT_THE_TOP = {"anyOf", "oneOf", "allOf", "enum", "not"}  # of a tool's parameters: OpenAI's API refuses the request
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,11 @@ class Offer:
     before: Offer | None = None
 
     @classmethod
-    def of(cls, server: str, tool: Tool, output: dict[str, Any] | None = None) -> Offer:
-        """From the server's own list, and the output schema that stands there."""
+    def of(cls, server: str, tool: types.Tool) -> Offer:
+        """From the server's own list."""
         annotations = tool.annotations.model_dump(by_alias=True, exclude_none=True) if tool.annotations else {}
         described = tool.description or tool.title or ""
-        return cls(server, tool.name, described, tool.input_schema, output, annotations)
+        return cls(server, tool.name, described, tool.input_schema, tool.output_schema, annotations)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -48,6 +50,12 @@ class Offer:
         """Whether calls change nothing, as the server says: a server that is not trusted may say anything."""
         return self.annotations.get("readOnlyHint") is True
 
+    @property
+    def for_model(self) -> dict[str, Any]:
+        """The parameters as models' APIs take them; the server checks what is left out here."""
+        kept = {key: value for key, value in self.parameters.items() if key not in _NOT_AT_THE_TOP}
+        return {"type": "object", **kept, "properties": self.parameters.get("properties") or {}}
+
     def __str__(self) -> str:
         return f"{self.server}.{self.name}"
 
@@ -59,16 +67,13 @@ class Resource:
     server: str
     uri: str
     name: str
-    description: str = ""
-    mime: str = ""
+    description: str
     template: bool = False
 
     def fits(self, uri: str) -> bool:
         """Whether this is what the URI names."""
-        if not self.template:
-            return uri == self.uri
         try:
-            return UriTemplate.parse(self.uri).match(uri) is not None
+            return uri == self.uri or (self.template and UriTemplate.parse(self.uri).match(uri) is not None)
         except InvalidUriTemplate:  # the server's own mistake
             return False
 
@@ -81,6 +86,19 @@ class Prompt:
     name: str
     description: str
     arguments: dict[str, bool]
+
+
+def mend(listed: dict[str, Any], odd: dict[str, str]) -> None:
+    """Take the tools that no client can read out of a server's list; `odd` gets what is wrong with each."""
+    tools, listed["tools"] = listed.get("tools") or [], []
+    for number, tool in enumerate(tools, 1):
+        try:
+            types.Tool.model_validate(tool)
+            listed["tools"].append(tool)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            name = tool.get("name") if isinstance(tool, dict) else None
+            odd[str(name or f"tool {number}")] = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
 
 
 def names(owned: Sequence[tuple[str, str]]) -> list[str]:

@@ -6,6 +6,8 @@ import re
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+
 from llmlab.mcp.content import Content, line
 from llmlab.show.view import View, folded, table_of
 
@@ -17,9 +19,16 @@ PICTURE = 4_000_000  # characters of base64: larger pictures are named, not show
 
 def host(host: Host) -> View:
     """The servers of a host, and how much each offers."""
+    rows: list[list[Any]] = []
+    odd: list[str] = []
+    for name, server in host.servers.items():
+        era = "modern" if server.protocol in MODERN_PROTOCOL_VERSIONS else "handshake"
+        counts = [len(server.tools), len(server.resources) + len(server.templates), len(server.prompts)]
+        state = "open" if server.is_open else "closed"
+        rows.append([name, server.transport, f"{server.protocol} ({era})", *counts, state])
+        odd += [f"{name}.{tool} is not offered ({why})" for tool, why in server.tap.odd.items()]
     head = ["server", "over", "protocol", "tools", "resources", "prompts", "state"]
-    odd = "; ".join(f"{name} is not offered ({why})" for name, why in host.odd.items())
-    return table_of(head, host.summary(), caption=odd)
+    return table_of(head, rows, caption="; ".join(odd))
 
 
 def content(content: Content) -> View:
