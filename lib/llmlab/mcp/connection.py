@@ -8,6 +8,7 @@ import logging
 import math
 import tempfile
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any, TypeVar
 
@@ -23,7 +24,7 @@ from pydantic import ValidationError
 
 from llmlab import redaction, trace
 from llmlab.errors import ServerError
-from llmlab.mcp.offers import Offer
+from llmlab.mcp.offers import Offer, Prompt, Resource
 from llmlab.mcp.tap import WireTap
 from llmlab.mcp.transports import SESSION_LOST, Remote, Target, transport
 from llmlab.wait import awake
@@ -52,34 +53,31 @@ _CHANGED = (
 _T = TypeVar("_T")
 
 
+@dataclass
 class Server:
     """A server that stays open: entered and left in one task of its own, which no cell's end or interrupt touches."""
 
-    def __init__(
-        self,
-        name: str,
-        target: Target,
-        into: trace.Trace,
-        mode: str,
-        seconds: float,
-        starts: float,
-        elicit: Callable[..., Any] | None,
-    ):
-        self.name, self.target, self.seconds, self.protocol = name, target, seconds, ""
-        self.client: Client | None = None
-        self.tools: list[Offer] = []
-        self.resources: list[types.Resource] = []
-        self.templates: list[types.ResourceTemplate] = []
-        self.prompts: list[types.Prompt] = []
-        self._into, self._mode, self._starts, self._elicit = into, mode, starts, elicit
-        self._stop, self._lists, self._opening = asyncio.Event(), asyncio.Lock(), asyncio.Lock()
-        self._stale = False
+    name: str
+    target: Target
+    into: trace.Trace
+    mode: str
+    seconds: float  # for one question
+    starts: float  # seconds to start in
+    elicit: Callable[..., Any] | None
+    client: Client | None = None
+    protocol: str = ""
+    tools: list[Offer] = field(default_factory=list)
+    resources: list[Resource] = field(default_factory=list)
+    prompts: list[Prompt] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._lists, self._opening, self._stale = asyncio.Lock(), asyncio.Lock(), False
 
     async def open(self) -> None:
         """Start or reach the server and read its lists. Raises ServerError."""
-        self._stop, ready = asyncio.Event(), asyncio.Event()
+        self.stop, ready = asyncio.Event(), asyncio.Event()
         self._problem: BaseException | None = None
-        self._scope = anyio.CancelScope(deadline=anyio.current_time() + self._starts)
+        self._scope = anyio.CancelScope(deadline=anyio.current_time() + self.starts)
         self._owner = asyncio.create_task(self._own(ready), name=f"MCP server {self.name}")
         try:
             await ready.wait()
@@ -91,17 +89,8 @@ class Server:
 
     async def close(self) -> None:
         """Close the connection; a process is ended."""
-        self.stop()
+        self.stop.set()
         await asyncio.wait([self._owner])
-
-    def stop(self) -> None:
-        """Let the owner close the connection, without waiting for it."""
-        self._stop.set()
-
-    @property
-    def is_open(self) -> bool:
-        """Whether calls can be made; a process that has died is noticed at the next one."""
-        return self.client is not None and not self._stop.is_set()
 
     @property
     def transport(self) -> str:
@@ -119,7 +108,7 @@ class Server:
         """Send something and await the answer within the server's time. Raises ServerError."""
         while True:
             client = self.client
-            if client is None or not self.is_open:
+            if client is None:
                 raise ServerError(
                     self.name,
                     f"A call needs an open host, but the connection to server {self.name} has ended; open it again with "
@@ -135,10 +124,11 @@ class Server:
                 raise self._failed(f"answer {what}", late, advice) from error
             except Exception as error:
                 if not (isinstance(error, MCPError) and error.code == SESSION_LOST):
+                    why: BaseException = error
                     if isinstance(error, MCPError) and error.message == "Connection closed":
-                        await self.close()  # so that it is known why
-                        error = self._problem or error
-                    raise self._failed(f"answer {what}", error, "look at its frames in the trace") from error
+                        await self.close()
+                        why = self._problem or error
+                    raise self._failed(f"answer {what}", why, "look at its frames in the trace") from error
             async with self._opening:  # the server has forgotten the session: the protocol asks for a new one
                 if self.client is client:
                     await self.close()
@@ -160,15 +150,15 @@ class Server:
         logging.getLogger("mcp.client").setLevel(logging.CRITICAL)
         try:
             with self._scope, awake(), tempfile.TemporaryFile("a+b", buffering=0) as self._log:
-                self.tap = WireTap(transport(self.target, self._log), self.name, self._into)
+                self.tap = WireTap(transport(self.target, self._log), self.name, self.into)
                 async with contextlib.AsyncExitStack() as stack:
                     stack.callback(self.stderr)  # what a process wrote to its end
                     client = Client(
                         self.tap,
-                        mode=self._mode,
+                        mode=self.mode,
                         cache=None,  # so that the reader sees each question on the wire
                         message_handler=self._heard,
-                        elicitation_callback=self._elicited if self._elicit else None,
+                        elicitation_callback=self._elicited if self.elicit else None,
                         client_info=types.Implementation(name="llmlab", version=version("llmlab")),
                     )
                     await stack.enter_async_context(client)
@@ -178,10 +168,10 @@ class Server:
                     await self._listen(client, stack)
                     self.client, self._scope.deadline = client, math.inf
                     ready.set()
-                    await self._stop.wait()
+                    await self.stop.wait()
                     self._scope.deadline = anyio.current_time() + CLOSES
             if not ready.is_set():
-                self._problem = TimeoutError(f"took longer than {self._starts:g} seconds")
+                self._problem = TimeoutError(f"took longer than {self.starts:g} seconds")
         except (Exception, BaseExceptionGroup) as error:
             self._problem = error
         finally:
@@ -190,12 +180,9 @@ class Server:
 
     async def _listen(self, client: Client, stack: contextlib.AsyncExitStack) -> None:
         """Subscribe to changes of the lists. Servers of the handshake era push them unasked."""
-        can = client.server_capabilities
-        kinds: dict[str, Any] = {
-            f"{kind}_list_changed": True
-            for kind in ("tools", "resources", "prompts")
-            if self._pinned or getattr(getattr(can, kind), "list_changed", None)
-        }
+        can, pinned = client.server_capabilities, self.mode not in ("auto", "legacy")
+        told = [k for k in ("tools", "resources", "prompts") if getattr(getattr(can, k), "list_changed", pinned)]
+        kinds: dict[str, Any] = {f"{kind}_list_changed": True for kind in told}
         if kinds and client.protocol_version in MODERN_PROTOCOL_VERSIONS:
             with anyio.move_on_after(LISTENS), contextlib.suppress(MCPError, SubscriptionLost):
                 await stack.enter_async_context(client.listen(**kinds))
@@ -208,29 +195,24 @@ class Server:
                     await self.refresh()
 
     async def _elicited(self, context: Any, params: Any) -> types.ElicitResult:
-        assert self._elicit
-        answer = self._elicit(self.name, params.message, getattr(params, "requested_schema", None))
+        assert self.elicit
+        answer = self.elicit(self.name, params.message, getattr(params, "requested_schema", None))
         answer = await answer if isinstance(answer, Awaitable) else answer
         return types.ElicitResult(action="decline" if answer is None else "accept", content=answer)
 
-    @property
-    def _pinned(self) -> bool:
-        """With a fixed version nothing is negotiated, so nobody has said what the server can do."""
-        return self._mode not in ("auto", "legacy")
-
     async def _discover(self, client: Client) -> None:
-        can = client.server_capabilities
         self.tap.odd.clear()
-        tools = await self._pages(client.list_tools, "tools", can.tools)
-        self.tools = [Offer.of(self.name, tool) for tool in {tool.name: tool for tool in tools}.values()]
-        self.resources = await self._pages(client.list_resources, "resources", can.resources)
-        self.templates = await self._pages(client.list_resource_templates, "resource_templates", can.resources)
-        self.prompts = await self._pages(client.list_prompts, "prompts", can.prompts)
+        tools = [Offer.of(self.name, tool) for tool in await self._pages(client, client.list_tools, "tools")]
+        self.tools = list({offer.name: offer for offer in tools}.values())
+        plain = await self._pages(client, client.list_resources, "resources")
+        templates = await self._pages(client, client.list_resource_templates, "resources", "resource_templates")
+        self.resources = [Resource.of(self.name, one) for one in [*plain, *templates]]
+        self.prompts = [Prompt.of(self.name, one) for one in await self._pages(client, client.list_prompts, "prompts")]
 
-    async def _pages(self, fetch: Callable[..., Any], what: str, can: Any) -> list[Any]:
-        found: list[Any] = []
-        cursor = None
-        if can is None and not self._pinned:
+    async def _pages(self, client: Client, fetch: Callable[..., Any], kind: str, listed: str = "") -> list[Any]:
+        """A list, page by page, if the server has one. With a fixed version, nobody has said what it has."""
+        found, cursor = list[Any](), None
+        if self.mode in ("auto", "legacy") and getattr(client.server_capabilities, kind) is None:
             return found
         for _ in range(PAGES):
             try:
@@ -239,11 +221,10 @@ class Server:
                 if error.code == types.METHOD_NOT_FOUND:  # templates are optional where resources are offered
                     return found
                 raise
-            found += getattr(page, what)
-            cursor = page.next_cursor
-            if not cursor:
+            found += getattr(page, listed or kind)
+            if not (cursor := page.next_cursor):
                 return found
-        raise RuntimeError(f"its list of {what} goes on after {PAGES} pages")
+        raise RuntimeError(f"its list of {listed or kind} goes on after {PAGES} pages")
 
     def _failed(self, what: str, error: BaseException | None, advice: str) -> ServerError:
         """What the server has to do, but what happened; what to do next."""

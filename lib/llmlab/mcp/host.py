@@ -157,16 +157,8 @@ class Host:
 
     def resources(self) -> list[Resource]:
         """What can be read; templates last."""
-        found = [
-            Resource(name, str(r.uri), r.name, r.description or "")
-            for name, server in self.servers.items()
-            for r in server.resources
-        ]
-        return found + [
-            Resource(name, t.uri_template, t.name, t.description or "", template=True)
-            for name, server in self.servers.items()
-            for t in server.templates
-        ]
+        found = [resource for server in self.servers.values() for resource in server.resources]
+        return sorted(found, key=lambda resource: resource.template)
 
     async def read(self, uri: str, server: str | None = None) -> Content:
         """Read a resource, from the server that offers it or the one that is named."""
@@ -177,20 +169,18 @@ class Host:
         return content.of_read(await connection.ask(f"reading {uri}", lambda client: client.read_resource(uri)))
 
     def prompts(self) -> list[Prompt]:
-        """The prompts that servers keep."""
-        return [
-            Prompt(server, name, kept.description or "", {a.name: bool(a.required) for a in kept.arguments or []})
-            for name, (server, kept) in self._prompts().items()
-        ]
+        """The prompts that servers keep, each by a name of its own."""
+        kept = [prompt for server in self.servers.values() for prompt in server.prompts]
+        called = names([(prompt.server, prompt.name) for prompt in kept])
+        return [replace(prompt, name=name, own=prompt.name) for name, prompt in zip(called, kept, strict=True)]
 
     async def prompt(self, name: str, /, **arguments: str) -> list[Message]:
         """A prompt with its arguments filled in, as the messages of a chat."""
-        kept = self._prompts()
+        kept = {prompt.name: prompt for prompt in self.prompts()}
         if name not in kept:
             raise self._unknown("prompts", name, kept)
-        server, own = kept[name][0], kept[name][1].name
-        given = {key: str(value) for key, value in arguments.items()}
-        result = await self._server(server).ask(f"the prompt {own}", lambda client: client.get_prompt(own, given))
+        server, own, given = kept[name].server, kept[name].own, {key: str(v) for key, v in arguments.items()}
+        result = await self.servers[server].ask(f"the prompt {own}", lambda client: client.get_prompt(own, given))
         return content.of_prompt(result)
 
     def stderr(self, server: str) -> str:
@@ -205,10 +195,6 @@ class Host:
     def _unknown(self, kind: str, asked: str, there: Iterable[str]) -> ServerError:
         listed = ", ".join(list(there)[:20]) or "none"
         return ServerError("", f"This host's {kind} are {listed}, but {asked} was asked for; choose one of them.")
-
-    def _prompts(self) -> dict[str, tuple[str, Any]]:
-        kept = [(name, prompt) for name, server in self.servers.items() for prompt in server.prompts]
-        return dict(zip(names([(server, prompt.name) for server, prompt in kept]), kept, strict=True))
 
     def _offers(self) -> list[Offer]:
         return [offer for server in self.servers.values() for offer in server.tools]
@@ -266,4 +252,4 @@ class Host:
 def _stop(servers: list[Server], loop: asyncio.AbstractEventLoop) -> None:
     with contextlib.suppress(RuntimeError):  # the loop has ended, and the connections with it
         for server in servers:
-            loop.call_soon_threadsafe(server.stop)
+            loop.call_soon_threadsafe(server.stop.set)

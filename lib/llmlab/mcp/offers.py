@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain, count
 from typing import Any
 
 import mcp_types as types
@@ -70,6 +71,12 @@ class Resource:
     description: str
     template: bool = False
 
+    @classmethod
+    def of(cls, server: str, one: types.Resource | types.ResourceTemplate) -> Resource:
+        """From the server's own list."""
+        template = isinstance(one, types.ResourceTemplate)
+        return cls(server, one.uri_template if template else one.uri, one.name, one.description or "", template)
+
     def fits(self, uri: str) -> bool:
         """Whether this is what the URI names."""
         try:
@@ -80,12 +87,19 @@ class Resource:
 
 @dataclass(frozen=True)
 class Prompt:
-    """A prompt that a server keeps. `arguments`: name -> whether it is required."""
+    """A prompt that a server keeps, by its `own` name. `arguments`: name -> whether it is required."""
 
     server: str
     name: str
     description: str
     arguments: dict[str, bool]
+    own: str = ""
+
+    @classmethod
+    def of(cls, server: str, prompt: types.Prompt) -> Prompt:
+        """From the server's own list."""
+        arguments = {argument.name: bool(argument.required) for argument in prompt.arguments or []}
+        return cls(server, prompt.name, prompt.description or "", arguments)
 
 
 def mend(listed: dict[str, Any], odd: dict[str, str]) -> None:
@@ -107,11 +121,8 @@ def names(owned: Sequence[tuple[str, str]]) -> list[str]:
     often, found = Counter(short), list[str]()
     for (server, name), alone in zip(owned, short, strict=True):
         full = alone if often[alone] == 1 else _clean(f"{server}_{name}")
-        unique, number = full, 1
-        while unique in found:
-            number += 1
-            unique = f"{full[: NAME - 5]}_{number}"
-        found.append(unique)
+        others = (f"{full[: NAME - 5]}_{number}" for number in count(2))
+        found.append(next(unique for unique in chain([full], others) if unique not in found))
     return found
 
 
