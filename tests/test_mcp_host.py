@@ -5,7 +5,6 @@ import gc
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import threading
@@ -186,15 +185,11 @@ async def test_a_picture_is_named_to_the_model_and_shown_to_the_reader() -> None
             assert "<img src='data:image/png;base64,iVBOR" in bundle(content)["text/html"]
 
 
-def test_a_web_link_can_be_clicked_and_nothing_in_a_result_becomes_an_element() -> None:
+def test_nothing_in_a_result_becomes_an_element() -> None:
     evil = "'><script>alert(1)</script>"
-    uris = ("https://shop.example/?a=1&b='2'", f"https://{evil}", "javascript:alert(1)", "a://b")
-    parts: list[Any] = [{"type": "resource_link", "uri": uri, "name": evil} for uri in uris]
-    parts.append({"type": "image", "mimeType": f"image/{evil}", "data": evil})
-    shown = bundle(result({"a": evil}, evil, *parts))["text/html"]
-    assert shown.count("<a ") == 2
-    assert "<a href='https://shop.example/?a=1&amp;b=&#x27;2&#x27;'" in shown
-    assert "<script" not in shown
+    link = {"type": "resource_link", "uri": f"https://{evil}", "name": evil}
+    picture = {"type": "image", "mimeType": f"image/{evil}", "data": evil}
+    assert "<script" not in bundle(result({"a": evil}, evil, link, picture))["text/html"]
 
 
 async def test_a_failure_of_a_tool_is_a_result_that_the_model_can_read() -> None:
@@ -373,32 +368,6 @@ async def test_a_host_that_a_cell_has_forgotten_is_closed() -> None:
     del host
     gc.collect()
     await until(lambda: server.client is None)
-
-
-HOLDING = """
-import asyncio, sys
-from llmlab.mcp.host import Host
-
-async def main():
-    host = await Host.open({"x": sys.argv[1:]})
-    print("open", flush=True)
-    await host.call("x", "work")
-
-asyncio.run(main())
-"""
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="there the SDK's job objects end the servers")
-def test_a_killed_kernel_leaves_no_server_not_even_one_that_looks_at_nothing() -> None:
-    command = [sys.executable, "-c", HOLDING, *HAND_MADE, "stubborn"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as kernel:
-        assert kernel.stdout
-        assert kernel.stdout.readline() == "open\n"
-        servers = psutil.Process(kernel.pid).children(recursive=True)
-        assert any("stubborn" in process.cmdline() for process in servers)
-        kernel.send_signal(signal.SIGKILL)
-    _, alive = psutil.wait_procs(servers, timeout=60)
-    assert alive == []
 
 
 @pytest.fixture

@@ -35,17 +35,19 @@ LISTENS = 5.0  # seconds in which a server has to say that it will tell of chang
 CLOSES = 8.0  # seconds; the SDK itself gives a process about 5
 PAGES = 100  # of one list
 STDERR = 20_000  # bytes of the end that are read
-ADVICE: dict[int | str, str] = {  # what to do: where the server refuses with an HTTP status, or does not start
+# What to do where a server refuses with an HTTP status, does not start, takes too long, or else.
+ADVICE: dict[Any, str] = {
     401: 'give it what lets you in: {"url": …, "headers": {"Authorization": "Bearer …"}}',
     403: "ask whether you may use it, and look at the Origin and Authorization among its headers",
     404: "check its address",
-    405: "check its address",
     421: "call it by the address that it expects: it checks the Host of each request",
     429: "wait, and call it less often",
     500: "look at the log of the server, where the cause stands",
     "memory": "look at its code",
     "HTTP": "check that it runs, and its address",
     "stdio": "run its command in a terminal to see more",
+    TimeoutError: "give it more with Host.open(…, seconds=…), or look at what it does",
+    None: "look at its frames in the trace",
 }
 _CHANGED = (
     types.ToolListChangedNotification | types.ResourceListChangedNotification | types.PromptListChangedNotification
@@ -53,7 +55,7 @@ _CHANGED = (
 _T = TypeVar("_T")
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Server:
     """A server that stays open: entered and left in one task of its own, which no cell's end or interrupt touches."""
 
@@ -85,7 +87,7 @@ class Server:
             self._scope.cancel()
             raise
         if not self.client:
-            raise self._failed("start and say what it offers", self._problem, ADVICE[self.transport])
+            raise self._failed("start and say what it offers", self._problem, self.transport)
 
     async def close(self) -> None:
         """Close the connection; a process is ended."""
@@ -104,35 +106,32 @@ class Server:
             self._wrote = redaction.redact(self._log.read().decode(errors="replace"))
         return self._wrote
 
-    async def ask(self, what: str, send: Callable[[Client], Awaitable[_T]]) -> _T:
+    async def ask(self, what: str, send: Callable[[Client], Awaitable[_T]], again: bool = True) -> _T:
         """Send something and await the answer within the server's time. Raises ServerError."""
-        while True:
-            client = self.client
-            if client is None:
-                raise ServerError(
-                    self.name,
-                    f"A call needs an open host, but the connection to server {self.name} has ended; open it again with "
-                    f"Host.open.",
-                )
-            try:
-                async with asyncio.timeout(self.seconds):
-                    return await send(client)
-            except TimeoutError as error:
-                stray = f" (the last that came was {self.tap.stray})" if self.tap.stray else ""
-                late = TimeoutError(f"took longer than {self.seconds:g} seconds{stray}")
-                advice = "give it more with Host.open(…, seconds=…), or look at what it does"
-                raise self._failed(f"answer {what}", late, advice) from error
-            except Exception as error:
-                if not (isinstance(error, MCPError) and error.code == SESSION_LOST):
-                    why: BaseException = error
-                    if isinstance(error, MCPError) and error.message == "Connection closed":
-                        await self.close()
-                        why = self._problem or error
-                    raise self._failed(f"answer {what}", why, "look at its frames in the trace") from error
-            async with self._opening:  # the server has forgotten the session: the protocol asks for a new one
+        if not (client := self.client):
+            said = (
+                f"A call needs an open host, but the connection to server {self.name} has ended; use Host.open again."
+            )
+            raise ServerError(self.name, said)
+        why: BaseException
+        try:
+            async with asyncio.timeout(self.seconds):
+                return await send(client)
+        except TimeoutError:
+            stray = f" (the last that came was {self.tap.stray})" if self.tap.stray else ""
+            why = TimeoutError(f"took longer than {self.seconds:g} seconds{stray}")
+        except Exception as error:
+            why = error
+        if again and isinstance(why, MCPError) and why.code == SESSION_LOST:  # the protocol asks for a new one
+            async with self._opening:
                 if self.client is client:
                     await self.close()
                     await self.open()
+            return await self.ask(what, send, again=False)
+        if isinstance(why, MCPError) and why.message == "Connection closed":
+            await self.close()
+            why = self._problem or why
+        raise self._failed(f"answer {what}", why, type(why)) from why
 
     async def refresh(self) -> None:
         """Read the lists again, if the server has said that they changed."""
@@ -226,16 +225,15 @@ class Server:
                 return found
         raise RuntimeError(f"its list of {listed or kind} goes on after {PAGES} pages")
 
-    def _failed(self, what: str, error: BaseException | None, advice: str) -> ServerError:
+    def _failed(self, what: str, error: BaseException | None, situation: Any) -> ServerError:
         """What the server has to do, but what happened; what to do next."""
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         status = -error.code if isinstance(error, MCPError) else 0
-        advice = ADVICE.get(status) or ADVICE.get(status // 100 * 100) or advice
+        advice = next((ADVICE[key] for key in (status, status // 100 * 100, situation) if key in ADVICE), ADVICE[None])
         said = "; ".join(self.stderr().strip().splitlines()[-3:])[-400:]
         wrote = f" (it wrote: {said})" if said else ""
-        why = self.tap.fault or _why(error)
-        sentence = f"Server {self.name} has to {what}, but {why}{wrote}; {advice}."
+        sentence = f"Server {self.name} has to {what}, but {self.tap.fault or _why(error)}{wrote}; {advice}."
         return ServerError(self.name, redaction.redact(" ".join(sentence.split())))
 
 
@@ -255,19 +253,20 @@ def _tolerate_misfits(client: Client) -> None:
 
 def _why(error: BaseException | None) -> str:
     """What an exception of the SDK means, without its stack."""
+    said = str(error) or type(error).__name__
     match error:
         case MCPError(message="Connection closed"):
             return "it ended"
-        case MCPError() if -600 < error.code <= -400:
-            return f"it refused ({error.message})"
         case MCPError():
-            return f"it answered with an error ({error.code}: {error.message.splitlines()[0]})"
+            refused = f"it refused ({error.message})"
+            answered = f"it answered with an error ({error.code}: {error.message.splitlines()[0]})"
+            return refused if -600 < error.code <= -400 else answered
         case ValidationError():
             first = error.errors(include_url=False)[0]
             where = ".".join(map(str, first["loc"]))
             return f"its answer does not have the form that the protocol asks for ({where}: {first['msg']})"
         case TimeoutError():
-            return f"it {error}"
+            return f"it {said}"
         case httpx2.HTTPError() | OSError():
-            return f"it cannot be reached ({error or type(error).__name__})"
-    return f"it did not keep to the protocol ({error or type(error).__name__})"
+            return f"it cannot be reached ({said})"
+    return f"it did not keep to the protocol ({said})"

@@ -6,13 +6,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from mcp_types import CallToolResult, ContentBlock, GetPromptResult, ReadResourceResult
+from mcp_types import CallToolResult, ContentBlock, GetPromptResult, ReadResourceResult, Tool
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from llmlab.llm.reply import Message
 from llmlab.tools.tool import LIMIT, cut
 
-_BLOCK: TypeAdapter[Any] = TypeAdapter(ContentBlock)
+_TOOL, _BLOCK = TypeAdapter(Tool), TypeAdapter[Any](ContentBlock)
 
 
 class Content(str):
@@ -72,23 +72,40 @@ def line(block: dict[str, Any]) -> str:
     return f"[file: {inner.get('uri')}, {mime}, {_size(inner.get('blob', ''))} bytes]"
 
 
-def mend(result: dict[str, Any]) -> None:
-    """Make a tool's result one that the SDK reads: a part that nobody knows becomes a text that says so."""
-    blocks = result.get("content")
-    blocks = blocks if isinstance(blocks, list) else [] if blocks is None else [blocks]
-    result["content"] = [_known(block) for block in blocks]
-    if not isinstance(result.get("structuredContent", {}), dict):
-        result["structuredContent"] = {"result": result["structuredContent"]}
+def mend(method: str, result: dict[str, Any], odd: dict[str, str]) -> None:
+    """Mend what a server sent beside the protocol's form: the SDK would refuse a whole list or result for one odd part.
+
+    `odd` gets the tools that cannot be offered, and what is wrong with them.
+    """
+    if method == "tools/list":
+        tools = [(tool, _wrong(_TOOL, tool)) for tool in result.get("tools") or []]
+        result["tools"] = [tool for tool, wrong in tools if not wrong]
+        for number, (tool, wrong) in enumerate(tools, 1):
+            if wrong:
+                odd[str(tool.get("name") if isinstance(tool, dict) else f"tool {number}")] = wrong
+    if method == "tools/call" and result.get("resultType", "complete") == "complete":
+        blocks = result.get("content") or []
+        result["content"] = [_known(block) for block in (blocks if isinstance(blocks, list) else [blocks])]
+        if not isinstance(result.get("structuredContent", {}), dict):
+            result["structuredContent"] = {"result": result["structuredContent"]}
 
 
 def _known(block: Any) -> Any:
-    try:
-        _BLOCK.validate_python(block)
+    """A part of a result; one of a kind that nobody knows becomes a text that says so."""
+    if not _wrong(_BLOCK, block):
         return block
-    except ValidationError:
-        kind = block.get("type") if isinstance(block, dict) else type(block).__name__
-        said = f"[{kind}: cannot be shown] {json.dumps(block, ensure_ascii=False)[:2000]}"
-        return {"type": "text", "text": block if isinstance(block, str) else said}
+    kind = block.get("type") if isinstance(block, dict) else type(block).__name__
+    said = f"[{kind}: cannot be shown] {json.dumps(block, ensure_ascii=False)[:2000]}"
+    return {"type": "text", "text": block if isinstance(block, str) else said}
+
+
+def _wrong(form: TypeAdapter[Any], data: Any) -> str:
+    try:
+        form.validate_python(data)
+        return ""
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
 
 
 def _plain(part: BaseModel) -> dict[str, Any]:

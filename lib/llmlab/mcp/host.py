@@ -17,6 +17,7 @@ import sys
 import weakref
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -71,15 +72,19 @@ def trusting(*servers: str) -> Ask:
     return lambda offer, arguments: offer.server not in servers or not offer.reads_only
 
 
+@dataclass(eq=False, repr=False)
 class Host:
     """Servers that are open together; made by `Host.open`."""
 
-    def __init__(self, servers: dict[str, Server], approve: Approve | None, ask: Ask, into: trace.Trace):
-        self.servers, self.trace = servers, into
-        self.approved: dict[str, Offer] = {}  # "server.tool" -> the tool as it was when it was accepted
-        self._approve, self._ask = approve, ask
+    servers: dict[str, Server]
+    trace: trace.Trace
+    approve: Approve | None
+    ask: Ask
+    approved: dict[str, Offer] = field(default_factory=dict)  # "server.tool" -> the tool as it was when it was accepted
+
+    def __post_init__(self) -> None:
         # A cell that runs again drops the host of its first run.
-        weakref.finalize(self, _stop, list(servers.values()), asyncio.get_running_loop()).atexit = False
+        weakref.finalize(self, _stop, list(self.servers.values()), asyncio.get_running_loop()).atexit = False
 
     @classmethod
     async def open(
@@ -115,11 +120,11 @@ class Host:
         }
         done = await asyncio.gather(*(server.open() for server in opened.values()), return_exceptions=True)
         rule: Ask = ask if callable(ask) else lambda offer, arguments: str(offer) not in ask
-        host = cls(opened, approve, rule, into)
+        host = cls(opened, into, approve, rule)
         for error in filter(None, done):
             await host.close()
             raise error
-        offered = {str(offer): offer for offer in host._offers()}
+        offered = host._offers()
         host.approved = offered if approved is None else {key: approved[key] for key in offered if key in approved}
         return host
 
@@ -135,14 +140,18 @@ class Host:
 
     def tools(self) -> list[ServerTool]:
         """The tools for a model, as they were described when they were approved."""
-        offered = {str(offer) for offer in self._offers()}
-        offers = [offer for key, offer in self.approved.items() if key in offered]
+        offers = [offer for key, offer in self.approved.items() if key in self._offers()]
         called = names([(offer.server, offer.name) for offer in offers])
-        return [self._tool(name, offer) for name, offer in zip(called, offers, strict=True)]
+        found = []
+        for name, offer in zip(called, offers, strict=True):
+            call = partial(self.call, offer.server, offer.name)
+            found.append(ServerTool(name, offer.description, offer.for_model, call, returns=offer.output, offer=offer))
+        return found
 
     def changes(self) -> list[Offer]:
         """The tools that are new, or are described differently than what was approved; no model sees them yet."""
-        return [changed for offer in self._offers() if (changed := self._changed(offer))]
+        known = [(offer, self.approved.get(key)) for key, offer in self._offers().items()]
+        return [replace(now, before=then) for now, then in known if not then or then.fingerprint != now.fingerprint]
 
     async def call(self, server: str, tool: str, arguments: dict[str, Any] | None = None) -> Content:
         """Call a tool. Raises ToolError where it is declined or fails, ServerError where its server does."""
@@ -150,10 +159,9 @@ class Host:
         await connection.refresh()
         await self._permit(server, tool, given)
         result = await connection.ask(f"the call of {tool}", lambda client: client.call_tool(tool, given))
-        said = content.of_call(result)
         if result.is_error:
-            raise ToolError(said)
-        return said
+            raise ToolError(content.of_call(result))
+        return content.of_call(result)
 
     def resources(self) -> list[Resource]:
         """What can be read; templates last."""
@@ -165,8 +173,8 @@ class Host:
         found = [server] if server else [resource.server for resource in self.resources() if resource.fits(uri)]
         if not found:
             raise self._unknown("resources", uri, (resource.uri for resource in self.resources()))
-        connection = self._server(found[0])
-        return content.of_read(await connection.ask(f"reading {uri}", lambda client: client.read_resource(uri)))
+        asked = self._server(found[0]).ask(f"reading {uri}", lambda client: client.read_resource(uri))
+        return content.of_read(await asked)
 
     def prompts(self) -> list[Prompt]:
         """The prompts that servers keep, each by a name of its own."""
@@ -196,57 +204,42 @@ class Host:
         listed = ", ".join(list(there)[:20]) or "none"
         return ServerError("", f"This host's {kind} are {listed}, but {asked} was asked for; choose one of them.")
 
-    def _offers(self) -> list[Offer]:
-        return [offer for server in self.servers.values() for offer in server.tools]
+    def _offers(self) -> dict[str, Offer]:
+        return {str(offer): offer for server in self.servers.values() for offer in server.tools}
 
     def _offer(self, server: str, tool: str) -> Offer:
-        for offer in self._server(server).tools:
-            if offer.name == tool:
-                return offer
-        there = ", ".join(offer.name for offer in self._server(server).tools) or "none"
-        raise ToolError(f"the tools of server {server} are {there}, but {tool} was called")
-
-    def _changed(self, offer: Offer) -> Offer | None:
-        known = self.approved.get(str(offer))
-        same = known is not None and known.fingerprint == offer.fingerprint
-        return None if same else replace(offer, before=known)
-
-    def _tool(self, name: str, offer: Offer) -> ServerTool:
-        async def call(arguments: dict[str, Any]) -> Content:
-            return await self.call(offer.server, offer.name, arguments)
-
-        return ServerTool(name, offer.description, offer.for_model, call, returns=offer.output, offer=offer)
+        there = {offer.name: offer for offer in self._server(server).tools}
+        if tool not in there:
+            raise ToolError(f"the tools of server {server} are {', '.join(there) or 'none'}, but {tool} was called")
+        return there[tool]
 
     async def _permit(self, server: str, tool: str, arguments: dict[str, Any]) -> None:
         """Ask a person where the rule or a changed description says so. Raises ToolError, for the model, if declined."""
         offer = self._offer(server, tool)
-        changed = self._changed(offer)
-        if not changed and not self._ask(offer, arguments):
+        changed = {change.name: change for change in self.changes() if change.server == server}
+        if tool not in changed and not self.ask(offer, arguments):
             return
-        agreed = await self._agreed(changed or offer, arguments)
-        if not agreed and self._approve is None:
+        asked = changed.get(tool, offer)
+        answer: Any = self.approve(server, asked, arguments) if self.approve else False
+        agreed = (await answer if isinstance(answer, Awaitable) else answer) is True
+        (trace.current() or self.trace).event(
+            "approved" if agreed else "declined",
+            **{
+                "gen_ai.tool.name": tool,
+                "gen_ai.tool.call.arguments": arguments,
+                "llmlab.server": server,
+                "llmlab.description": offer.description,
+                "llmlab.before": asked.before.description if asked.before else None,
+                "llmlab.fingerprint": offer.fingerprint,
+            },
+        )
+        if not self.approve:
             raise ToolError(f"a person has to approve this call of {tool}, but this host has nobody to ask")
         if not agreed:
             raise ToolError(f"the person declined this call of {tool}; do not try it again, and tell what was not done")
         if self._offer(server, tool).fingerprint != offer.fingerprint:
             raise ToolError(f"server {server} changed {tool} while the person was asked, so it was not called")
         self.approved[str(offer)] = offer
-
-    async def _agreed(self, offer: Offer, arguments: dict[str, Any]) -> bool:
-        answer: Any = self._approve(offer.server, offer, arguments) if self._approve else False
-        agreed = (await answer if isinstance(answer, Awaitable) else answer) is True
-        (trace.current() or self.trace).event(
-            "approved" if agreed else "declined",
-            **{
-                "gen_ai.tool.name": offer.name,
-                "gen_ai.tool.call.arguments": arguments,
-                "llmlab.server": offer.server,
-                "llmlab.description": offer.description,
-                "llmlab.before": offer.before.description if offer.before else None,
-                "llmlab.fingerprint": offer.fingerprint,
-            },
-        )
-        return agreed
 
 
 def _stop(servers: list[Server], loop: asyncio.AbstractEventLoop) -> None:

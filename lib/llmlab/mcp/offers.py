@@ -14,7 +14,6 @@ from typing import Any
 
 import mcp_types as types
 from mcp.shared.uri_template import InvalidUriTemplate, UriTemplate
-from pydantic import ValidationError
 
 NAME = 64  # characters, of a-z A-Z 0-9 _ -, that OpenAI's API takes for a tool's name
 _NOT_AT_THE_TOP = {"anyOf", "oneOf", "allOf", "enum", "not"}  # of a tool's parameters: OpenAI's API refuses the request
@@ -74,8 +73,9 @@ class Resource:
     @classmethod
     def of(cls, server: str, one: types.Resource | types.ResourceTemplate) -> Resource:
         """From the server's own list."""
-        template = isinstance(one, types.ResourceTemplate)
-        return cls(server, one.uri_template if template else one.uri, one.name, one.description or "", template)
+        if isinstance(one, types.ResourceTemplate):
+            return cls(server, one.uri_template, one.name, one.description or "", template=True)
+        return cls(server, one.uri, one.name, one.description or "")
 
     def fits(self, uri: str) -> bool:
         """Whether this is what the URI names."""
@@ -100,19 +100,6 @@ class Prompt:
         """From the server's own list."""
         arguments = {argument.name: bool(argument.required) for argument in prompt.arguments or []}
         return cls(server, prompt.name, prompt.description or "", arguments)
-
-
-def mend(listed: dict[str, Any], odd: dict[str, str]) -> None:
-    """Take the tools that no client can read out of a server's list; `odd` gets what is wrong with each."""
-    tools, listed["tools"] = listed.get("tools") or [], []
-    for number, tool in enumerate(tools, 1):
-        try:
-            types.Tool.model_validate(tool)
-            listed["tools"].append(tool)
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            name = tool.get("name") if isinstance(tool, dict) else None
-            odd[str(name or f"tool {number}")] = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
 
 
 def names(owned: Sequence[tuple[str, str]]) -> list[str]:

@@ -12,6 +12,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 from mcp import StdioServerParameters
@@ -42,8 +43,8 @@ class Remote:
     """A server behind an address. `sse`: it speaks HTTP+SSE, which came before Streamable HTTP."""
 
     url: str
-    headers: dict[str, str] = field(default_factory=dict)
-    sse: bool = False
+    headers: dict[str, str] = field(repr=False)
+    sse: bool
 
 
 Target = MCPServer | StdioServerParameters | Remote
@@ -90,7 +91,7 @@ def _target(name: str, given: Any) -> Target:
         if url := entry.get("url"):
             headers = _texts(entry.get("headers"))
             _hide(url, *map(": ".join, headers.items()))
-            return Remote(url, headers, entry.get("type") == "sse" or url.rstrip("/").endswith("/sse"))
+            return Remote(url, headers, entry.get("type") == "sse" or urlsplit(url).path.rstrip("/").endswith("/sse"))
         args, env = entry.get("args") or [], _texts(entry.get("env"))
         args = [_text(arg) for arg in ([args] if isinstance(args, str) else args)]
         _hide(" ".join(args), *map("=".join, env.items()))
@@ -129,9 +130,8 @@ class _Http(httpx2.AsyncClient):
         lost = response.status_code == 404 and MCP_SESSION_ID in request.headers
         if '"jsonrpc"' in said and not lost:
             return response
-        why = f"HTTP {response.status_code} {response.reason_phrase}".strip()
-        if said and not said.startswith("<"):  # no web page
-            why = f"{why}: {said[:SAID]}"
+        told = f": {said[:SAID]}" if said and not said.startswith("<") else ""  # no web page
+        why = f"HTTP {response.status_code} {response.reason_phrase}".strip() + told
         error = {"code": SESSION_LOST if lost else -response.status_code, "message": why}
         answer = {"jsonrpc": "2.0", "id": None, "error": error}
         return httpx2.Response(response.status_code, json=answer, request=request)
