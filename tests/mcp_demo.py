@@ -1,20 +1,21 @@
 """An MCP server for the tests: over stdio when run, over HTTP by `served`."""
 
 import asyncio
+import base64
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import uvicorn
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context, Image
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp_types import ResourceLink, ToolAnnotations
+from mcp_types import ToolAnnotations
 
 READS = ToolAnnotations(read_only_hint=True)
-PIXEL = (
-    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89\x00\x00"
-    b"\x00\rIDATx\x9cc\xf8\xcf\xc0\xf0\x1f\x00\x05\x00\x01\xff\x89\x99=\x1d\x00\x00\x00\x00IEND\xaeB`\x82"
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg=="
 )
 
 
@@ -50,11 +51,6 @@ def make(name: str = "demo") -> MCPServer:
         return Image(data=PIXEL, format="png")
 
     @server.tool(annotations=READS)
-    def link() -> list[ResourceLink]:
-        """A link."""
-        return [ResourceLink(type="resource_link", uri="note://today", name="today", description="what is due")]
-
-    @server.tool(annotations=READS)
     def fail() -> str:
         """Fail."""
         raise ToolError("there is no such order")
@@ -70,11 +66,6 @@ def make(name: str = "demo") -> MCPServer:
     def environment(name: str) -> str:
         """A variable of the environment."""
         return os.environ.get(name, "")
-
-    @server.tool(name="odd.name", annotations=READS)
-    def odd() -> str:
-        """A name that a model's API does not take."""
-        return "odd"
 
     @server.tool(annotations=READS)
     async def turn_coat(ctx: Context) -> str:
@@ -119,15 +110,15 @@ def make(name: str = "demo") -> MCPServer:
 
 
 @asynccontextmanager
-async def served(server: MCPServer) -> AsyncIterator[str]:
-    """The server over HTTP, in this process; yields its address."""
-    config = uvicorn.Config(server.streamable_http_app(), port=0, log_level="error", timeout_graceful_shutdown=1)
-    http = uvicorn.Server(config)
+async def served(server: Any, path: str = "/mcp") -> AsyncIterator[str]:
+    """A server, or any web application, over HTTP in this process; yields its address."""
+    app = server.streamable_http_app() if isinstance(server, MCPServer) else server
+    http = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", timeout_graceful_shutdown=1))
     task = asyncio.create_task(http.serve())
     while not http.started:
         await asyncio.sleep(0.01)
     try:
-        yield f"http://127.0.0.1:{http.servers[0].sockets[0].getsockname()[1]}/mcp"
+        yield f"http://127.0.0.1:{http.servers[0].sockets[0].getsockname()[1]}{path}"
     finally:
         http.should_exit = True
         await task

@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import logging
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable
+import tempfile
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any, TypeVar
 
@@ -22,130 +24,114 @@ from pydantic import ValidationError
 
 from llmlab import redaction, trace
 from llmlab.errors import ServerError
-from llmlab.mcp.offers import Offer
-from llmlab.mcp.tap import HTTP_STATUS, WireTap
-from llmlab.mcp.transports import Remote, Stderr, Target, transport
+from llmlab.mcp.offers import Offer, Prompt, Resource
+from llmlab.mcp.tap import WireTap
+from llmlab.mcp.transports import SESSION_LOST, Remote, Target, transport
+from llmlab.wait import awake
 
 # A process that starts slower than the SDK's 10 s, as with npx, would be taken for a server of the handshake era.
 mcp.client.session.DISCOVER_TIMEOUT_SECONDS = 30.0
-TICK = 0.25  # seconds: an idle loop does not notice Jupyter's Interrupt button
 LISTENS = 5.0  # seconds in which a server has to say that it will tell of changes
 CLOSES = 8.0  # seconds; the SDK itself gives a process about 5
 PAGES = 100  # of one list
-REFUSALS = {  # what to do about an HTTP status
-    (401,): 'give it what lets you in: {"url": …, "headers": {"Authorization": "Bearer …"}}',
-    (403,): "ask whether you may use it, and look at the Origin and Authorization among its headers",
-    (
-        404,
-        405,
-    ): "check its address; one that ends in /sse speaks the older HTTP+SSE, which the lab does not: look for its "
-    "newer address, often /mcp",
-    (421,): "call it by the address that it expects: it checks the Host of each request",
-    (429,): "wait, and call it less often",
-    tuple(range(500, 600)): "look at the log of the server, where the cause stands",
+STDERR = 20_000  # bytes of the end that are read
+# What to do where a server refuses with an HTTP status, does not start, takes too long, or else.
+ADVICE: dict[Any, str] = {
+    401: 'give it what lets you in: {"url": …, "headers": {"Authorization": "Bearer …"}}',
+    403: "ask whether you may use it, and look at the Origin and Authorization among its headers",
+    404: "check its address",
+    421: "call it by the address that it expects: it checks the Host of each request",
+    429: "wait, and call it less often",
+    500: "look at the log of the server, where the cause stands",
+    "memory": "look at its code",
+    "HTTP": "check that it runs, and its address",
+    "stdio": "run its command in a terminal to see more",
+    TimeoutError: "give it more with Host.open(…, seconds=…), or look at what it does",
+    None: "look at its frames in the trace",
 }
+_CHANGED = (
+    types.ToolListChangedNotification | types.ResourceListChangedNotification | types.PromptListChangedNotification
+)
 _T = TypeVar("_T")
-_owners: set[asyncio.Task[None]] = set()  # the loop alone would let go of a task
 
 
+@dataclass(eq=False, repr=False)
 class Server:
     """A server that stays open: entered and left in one task of its own, which no cell's end or interrupt touches."""
 
-    def __init__(
-        self,
-        name: str,
-        target: Target,
-        into: trace.Trace,
-        mode: str = "auto",
-        seconds: float = 30.0,
-        starts: float = 60.0,
-        http: bool = False,
-        elicit: Callable[..., Any] | None = None,
-    ):
-        self.name, self.target, self.mode, self.seconds, self.starts = name, target, mode, seconds, starts
-        self.client: Client | None = None
-        self.protocol: str | None = None
-        self.tools: list[Offer] = []
-        self.resources: list[types.Resource] = []
-        self.templates: list[types.ResourceTemplate] = []
-        self.prompts: list[types.Prompt] = []
-        self._stderr, self._elicit = Stderr(), elicit
-        hooks: dict[str, list[Any]] = {}
-        self.tap = WireTap(transport(target, self._stderr, hooks), name, into)
-        if http:
-            hooks.update(self.tap.hooks())
-        hooks.setdefault("response", []).append(self.tap.refused)
-        self._ready, self._stop, self._lists = asyncio.Event(), asyncio.Event(), asyncio.Lock()
-        self._opened = self._stale = self._closing = False
-        self._problem: BaseException | None = None
-        self._scope = anyio.CancelScope()
-        self._owner: asyncio.Task[None] | None = None
+    name: str
+    target: Target
+    into: trace.Trace
+    mode: str
+    seconds: float  # for one question
+    starts: float  # seconds to start in
+    elicit: Callable[..., Any] | None
+    client: Client | None = None
+    protocol: str = ""
+    tools: list[Offer] = field(default_factory=list)
+    resources: list[Resource] = field(default_factory=list)
+    prompts: list[Prompt] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._lists, self._opening, self._stale = asyncio.Lock(), asyncio.Lock(), False
 
     async def open(self) -> None:
         """Start or reach the server and read its lists. Raises ServerError."""
-        self._owner = asyncio.create_task(self._own(), name=f"MCP server {self.name}")
-        _owners.add(self._owner)
-        self._owner.add_done_callback(_owners.discard)
+        self.stop, ready = asyncio.Event(), asyncio.Event()
+        self._problem: BaseException | None = None
+        self._scope = anyio.CancelScope(deadline=anyio.current_time() + self.starts)
+        self._owner = asyncio.create_task(self._own(ready), name=f"MCP server {self.name}")
         try:
-            await self._ready.wait()
+            await ready.wait()
         except asyncio.CancelledError:  # the cell was interrupted
             self._scope.cancel()
             raise
-        if not self._opened:
-            await self._ended()
-            raise self._sentence("start and say what it offers", self._check_it()) from self._problem
+        if not self.client:
+            raise self._failed("start and say what it offers", self._problem, self.transport)
 
     async def close(self) -> None:
         """Close the connection; a process is ended."""
-        self.stop()
-        await self._ended()
-
-    def stop(self) -> None:
-        """Let the owner close the connection, without waiting for it."""
-        self._closing = True
-        self._stop.set()
-
-    @property
-    def is_open(self) -> bool:
-        """Whether calls can be made; a process that has died is noticed at the next one."""
-        return self.client is not None and not self._closing
-
-    @property
-    def stderr(self) -> str:
-        """The last that a process has written beside the protocol."""
-        return redaction.redact(self._stderr.text)
+        self.stop.set()
+        await asyncio.wait([self._owner])
 
     @property
     def transport(self) -> str:
         """How it is reached."""
         return {MCPServer: "memory", Remote: "HTTP"}.get(type(self.target), "stdio")
 
-    async def ask(self, what: str, send: Callable[[Client], Awaitable[_T]]) -> _T:
+    def stderr(self) -> str:
+        """The last that a process has written beside the protocol."""
+        if not self._log.closed:
+            self._log.seek(max(0, self._log.seek(0, 2) - STDERR))
+            self._wrote = redaction.redact(self._log.read().decode(errors="replace"))
+        return self._wrote
+
+    async def ask(self, what: str, send: Callable[[Client], Awaitable[_T]], again: bool = True) -> _T:
         """Send something and await the answer within the server's time. Raises ServerError."""
-        if self.client is None or self._closing:
-            raise self._lost("answer")
-        try:
-            async with asyncio.timeout(self.seconds) as clock:
-                return await send(self.client)
-        except TimeoutError as error:
-            if not clock.expired():
-                raise
-            stray = f" (the last that came was {self.tap.stray[:200]})" if self.tap.stray else ""
-            raise ServerError(
-                self.name,
-                f"Server {self.name} has {self.seconds:g} seconds for {what}, but took longer{stray}; give it more with "
-                f"Host.open(…, seconds=…), or look at what it does.",
-            ) from error
-        except Exception as error:
-            closed = isinstance(error, MCPError) and (error.code, error.message) == (
-                types.CONNECTION_CLOSED,
-                "Connection closed",  # over HTTP one answer may break off, and the server is still there
+        if not (client := self.client):
+            said = (
+                f"A call needs an open host, but the connection to server {self.name} has ended; use Host.open again."
             )
-            if closed or self.client is None:
-                self._stop.set()
-                await self._ended()
-                raise self._lost(f"answer {what}") from error
-            raise self._sentence(f"answer {what}", "look at its frames in the trace", error) from error
+            raise ServerError(self.name, said)
+        why: BaseException
+        try:
+            async with asyncio.timeout(self.seconds):
+                return await send(client)
+        except TimeoutError:
+            stray = f" (the last that came was {self.tap.stray})" if self.tap.stray else ""
+            why = TimeoutError(f"took longer than {self.seconds:g} seconds{stray}")
+        except Exception as error:
+            why = error
+        if again and isinstance(why, MCPError) and why.code == SESSION_LOST:  # the protocol asks for a new one
+            async with self._opening:
+                if self.client is client:
+                    await self.close()
+                    await self.open()
+            return await self.ask(what, send, again=False)
+        if isinstance(why, MCPError) and why.message == "Connection closed":
+            await self.close()
+            why = self._problem or why
+        raise self._failed(f"answer {what}", why, type(why)) from why
 
     async def refresh(self) -> None:
         """Read the lists again, if the server has said that they changed."""
@@ -158,89 +144,74 @@ class Server:
                     self._stale = True
                     raise
 
-    async def _own(self) -> None:
-        self._scope.deadline = anyio.current_time() + self.starts
+    async def _own(self, ready: asyncio.Event) -> None:
         # What the SDK would log with tracebacks into the cell stands in the trace.
         logging.getLogger("mcp.client").setLevel(logging.CRITICAL)
         try:
-            with self._scope:
-                client = Client(
-                    self.tap,
-                    mode=self.mode,
-                    cache=None,  # so that the reader sees each question on the wire
-                    message_handler=self._heard,
-                    elicitation_callback=self._elicited if self._elicit else None,
-                    client_info=types.Implementation(name="llmlab", version=version("llmlab")),
-                )
-                async with client:
+            with self._scope, awake(), tempfile.TemporaryFile("a+b", buffering=0) as self._log:
+                self.tap = WireTap(transport(self.target, self._log), self.name, self.into)
+                async with contextlib.AsyncExitStack() as stack:
+                    stack.callback(self.stderr)  # what a process wrote to its end
+                    client = Client(
+                        self.tap,
+                        mode=self.mode,
+                        cache=None,  # so that the reader sees each question on the wire
+                        message_handler=self._heard,
+                        elicitation_callback=self._elicited if self.elicit else None,
+                        client_info=types.Implementation(name="llmlab", version=version("llmlab")),
+                    )
+                    await stack.enter_async_context(client)
+                    _tolerate_misfits(client)
                     self.protocol = client.protocol_version
                     await self._discover(client)
-                    async with self._changes(client):
-                        self.client, self._opened, self._scope.deadline = client, True, math.inf
-                        self._ready.set()
-                        while not self._stop.is_set():
-                            with contextlib.suppress(TimeoutError):
-                                await asyncio.wait_for(self._stop.wait(), TICK)
+                    await self._listen(client, stack)
+                    self.client, self._scope.deadline = client, math.inf
+                    ready.set()
+                    await self.stop.wait()
+                    self._scope.deadline = anyio.current_time() + CLOSES
+            if not ready.is_set():
+                self._problem = TimeoutError(f"took longer than {self.starts:g} seconds")
         except (Exception, BaseExceptionGroup) as error:
             self._problem = error
         finally:
             self.client = None
-            self._ready.set()
+            ready.set()
 
-    @contextlib.asynccontextmanager
-    async def _changes(self, client: Client) -> AsyncIterator[None]:
-        """Be told of changed lists. In the handshake era servers say so unasked."""
-        async with contextlib.AsyncExitStack() as stack:
-            if client.protocol_version in MODERN_PROTOCOL_VERSIONS:
-                offered = client.server_capabilities
-                kinds = {
-                    f"{kind}_list_changed": True
-                    for kind in ("tools", "resources", "prompts")
-                    if self._pinned or getattr(getattr(offered, kind), "list_changed", None)
-                }
-                if kinds:
-                    with anyio.move_on_after(LISTENS), contextlib.suppress(MCPError, SubscriptionLost):
-                        await stack.enter_async_context(client.listen(**kinds))  # type: ignore[arg-type]
-            yield
+    async def _listen(self, client: Client, stack: contextlib.AsyncExitStack) -> None:
+        """Subscribe to changes of the lists. Servers of the handshake era push them unasked."""
+        can, pinned = client.server_capabilities, self.mode not in ("auto", "legacy")
+        told = [k for k in ("tools", "resources", "prompts") if getattr(getattr(can, k), "list_changed", pinned)]
+        kinds: dict[str, Any] = {f"{kind}_list_changed": True for kind in told}
+        if kinds and client.protocol_version in MODERN_PROTOCOL_VERSIONS:
+            with anyio.move_on_after(LISTENS), contextlib.suppress(MCPError, SubscriptionLost):
+                await stack.enter_async_context(client.listen(**kinds))
 
     async def _heard(self, message: Any) -> None:
-        changed = (
-            types.ToolListChangedNotification
-            | types.ResourceListChangedNotification
-            | types.PromptListChangedNotification
-        )
-        if isinstance(message, changed):
+        if isinstance(message, _CHANGED):
             self._stale = True
-            if self._opened:
+            if self.client:
                 with contextlib.suppress(ServerError):  # the next call says it
                     await self.refresh()
 
     async def _elicited(self, context: Any, params: Any) -> types.ElicitResult:
-        assert self._elicit
-        answer = self._elicit(self.name, params.message, getattr(params, "requested_schema", None))
+        assert self.elicit
+        answer = self.elicit(self.name, params.message, getattr(params, "requested_schema", None))
         answer = await answer if isinstance(answer, Awaitable) else answer
         return types.ElicitResult(action="decline" if answer is None else "accept", content=answer)
 
-    @property
-    def _pinned(self) -> bool:
-        """With a fixed version nothing is negotiated, so nobody has said what the server can do."""
-        return self.mode not in ("auto", "legacy")
-
     async def _discover(self, client: Client) -> None:
-        can = client.server_capabilities
         self.tap.odd.clear()
-        listed = {
-            tool.name: tool for tool in await self._pages(client.list_tools, "tools", can.tools)
-        }  # the last of a name
-        self.tools = [Offer.of(self.name, tool, self.tap.outputs.get(name)) for name, tool in listed.items()]
-        self.resources = await self._pages(client.list_resources, "resources", can.resources)
-        self.templates = await self._pages(client.list_resource_templates, "resource_templates", can.resources)
-        self.prompts = await self._pages(client.list_prompts, "prompts", can.prompts)
+        tools = [Offer.of(self.name, tool) for tool in await self._pages(client, client.list_tools, "tools")]
+        self.tools = list({offer.name: offer for offer in tools}.values())
+        plain = await self._pages(client, client.list_resources, "resources")
+        templates = await self._pages(client, client.list_resource_templates, "resources", "resource_templates")
+        self.resources = [Resource.of(self.name, one) for one in [*plain, *templates]]
+        self.prompts = [Prompt.of(self.name, one) for one in await self._pages(client, client.list_prompts, "prompts")]
 
-    async def _pages(self, fetch: Callable[..., Any], what: str, can: Any) -> list[Any]:
-        found: list[Any] = []
-        cursor = None
-        if can is None and not self._pinned:
+    async def _pages(self, client: Client, fetch: Callable[..., Any], kind: str, listed: str = "") -> list[Any]:
+        """A list, page by page, if the server has one. With a fixed version, nobody has said what it has."""
+        found, cursor = list[Any](), None
+        if self.mode in ("auto", "legacy") and getattr(client.server_capabilities, kind) is None:
             return found
         for _ in range(PAGES):
             try:
@@ -249,80 +220,53 @@ class Server:
                 if error.code == types.METHOD_NOT_FOUND:  # templates are optional where resources are offered
                     return found
                 raise
-            found += getattr(page, what)
-            cursor = page.next_cursor
-            if not cursor:
+            found += getattr(page, listed or kind)
+            if not (cursor := page.next_cursor):
                 return found
-        raise RuntimeError(f"its list of {what} goes on after {PAGES} pages")
+        raise RuntimeError(f"its list of {listed or kind} goes on after {PAGES} pages")
 
-    async def _ended(self) -> None:
-        """Wait until the owner has closed everything."""
-        if self._owner and not self._owner.done():
-            _, hanging = await asyncio.wait([self._owner], timeout=CLOSES)
-            if hanging:
-                self._scope.cancel()
-                await asyncio.wait([self._owner], timeout=CLOSES)
-        await self._stderr.ended()
-
-    def _lost(self, what: str) -> ServerError:
-        if self._closing:
-            return ServerError(
-                self.name,
-                f"A call needs an open host, but the connection to server {self.name} was closed; open it again with "
-                f"Host.open.",
-            )
-        return self._sentence(what, "open the host again")
-
-    def _sentence(self, what: str, advice: str, error: BaseException | None = None) -> ServerError:
-        error = _first(error or self._problem)
-        status = _status(error)
-        advice = next((said for code, said in REFUSALS.items() if status in code), advice)
-        if self.tap.fault:
-            why = self.tap.fault
-        elif error is None and not self._opened:
-            why = f"took longer than {self.starts:g} seconds"
-        else:
-            why = _why(error)
-        last = "; ".join(self.stderr.strip().splitlines()[-3:])
-        said = f" (it wrote: {last[-400:]})" if last else ""
-        return ServerError(
-            self.name,
-            redaction.redact(f"Server {self.name} has to {what}, but {why}{said}; {advice}.".replace("\n", " ")),
-        )
-
-    def _check_it(self) -> str:
-        advice = {"memory": "look at its code", "HTTP": "check that it runs, and its address"}
-        return advice.get(self.transport, "run its command in a terminal to see more")
+    def _failed(self, what: str, error: BaseException | None, situation: Any) -> ServerError:
+        """What the server has to do, but what happened; what to do next."""
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        status = -error.code if isinstance(error, MCPError) else 0
+        advice = next((ADVICE[key] for key in (status, status // 100 * 100, situation) if key in ADVICE), ADVICE[None])
+        said = "; ".join(self.stderr().strip().splitlines()[-3:])[-400:]
+        wrote = f" (it wrote: {said})" if said else ""
+        sentence = f"Server {self.name} has to {what}, but {self.tap.fault or _why(error)}{wrote}; {advice}."
+        return ServerError(self.name, redaction.redact(" ".join(sentence.split())))
 
 
-def _first(error: BaseException | None) -> BaseException | None:
-    """An error without its groups."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+def _tolerate_misfits(client: Client) -> None:
+    """Keep results that do not fit the schema of their tool, with a note: the SDK would throw them away, and each may
+    stand for something that was done."""
+    validate = client.session.validate_tool_result
 
+    async def noted(name: str, result: types.CallToolResult) -> None:
+        try:
+            await validate(name, result)
+        except RuntimeError as error:
+            result.content.append(types.TextContent(type="text", text=f"[{str(error).splitlines()[0]}]"))
 
-def _status(error: BaseException | None) -> int | None:
-    """The HTTP status of a refusal, if it is one."""
-    data = error.error.data if isinstance(error, MCPError) else None
-    status = data.get(HTTP_STATUS) if isinstance(data, dict) else None
-    return status if isinstance(status, int) else None
+    client.session.validate_tool_result = noted  # type: ignore[method-assign]
 
 
 def _why(error: BaseException | None) -> str:
     """What an exception of the SDK means, without its stack."""
-    if error is None or str(error) == "Connection closed":
-        return "it ended"
-    if isinstance(error, MCPError):
-        # With an answer that is no JSON, the SDK hands on all that pydantic says about it.
-        message = error.message.partition(": 1 validation")[0] if error.code == types.PARSE_ERROR else error.message
-        if _status(error):
-            return f"it refused ({message})"
-        return f"it answered with an error ({error.code}: {message})"
-    if isinstance(error, ValidationError):
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        return f"its answer does not have the form that the protocol asks for ({where}: {first['msg']})"
-    if isinstance(error, httpx2.HTTPError | OSError):
-        return f"it cannot be reached ({error or type(error).__name__})"
-    return f"it did not keep to the protocol ({error or type(error).__name__})"
+    said = str(error) or type(error).__name__
+    match error:
+        case MCPError(message="Connection closed"):
+            return "it ended"
+        case MCPError():
+            refused = f"it refused ({error.message})"
+            answered = f"it answered with an error ({error.code}: {error.message.splitlines()[0]})"
+            return refused if -600 < error.code <= -400 else answered
+        case ValidationError():
+            first = error.errors(include_url=False)[0]
+            where = ".".join(map(str, first["loc"]))
+            return f"its answer does not have the form that the protocol asks for ({where}: {first['msg']})"
+        case TimeoutError():
+            return f"it {said}"
+        case httpx2.HTTPError() | OSError():
+            return f"it cannot be reached ({said})"
+    return f"it did not keep to the protocol ({said})"

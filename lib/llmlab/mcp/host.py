@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
 import json
 import math
 import sys
 import weakref
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +25,13 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from llmlab import trace
 from llmlab.errors import ServerError, ToolError
-from llmlab.llm.chat import Message
-from llmlab.mcp import content, mend
+from llmlab.llm.reply import Message
+from llmlab.mcp import content
 from llmlab.mcp.connection import Server
 from llmlab.mcp.content import Content
 from llmlab.mcp.offers import Offer, Prompt, Resource, names
 from llmlab.mcp.transports import targets
 from llmlab.tools import Tool
-
-SECONDS = 30.0  # for one call
-STARTS = 60.0  # seconds; npx and uvx fetch a package first
-LIMIT = 20_000  # characters of one result
 
 Approve = Callable[[str, Offer, dict[str, Any] | None], bool | Awaitable[bool]]
 Ask = Callable[[Offer, dict[str, Any]], bool]
@@ -50,15 +46,16 @@ class ServerTool(Tool):
     offer: Offer = field(kw_only=True)
 
     async def _run(self, arguments: str | dict[str, Any]) -> Any:
-        if isinstance(arguments, str):
-            text = arguments
-            try:
-                arguments = json.loads(text or "{}")
-            except ValueError:
-                raise ToolError(f"{self.name} takes its arguments as JSON, but got {text[:80]!r}") from None
-        if not isinstance(arguments, dict):
-            raise ToolError(f"{self.name} takes a JSON object, but got {type(arguments).__name__}")
-        return await self.function(arguments)
+        try:
+            given = json.loads(arguments or "{}") if isinstance(arguments, str) else arguments
+        except ValueError:
+            raise ToolError(f"{self.name} takes its arguments as JSON, but got {str(arguments)[:80]!r}") from None
+        if not isinstance(given, dict):
+            raise ToolError(f"{self.name} takes a JSON object, but got {type(given).__name__}")
+        try:
+            return await self.function(given)
+        except ServerError as error:
+            raise ToolError(str(error)) from error  # for the model to read
 
 
 def unless_it_only_reads(offer: Offer, arguments: dict[str, Any]) -> bool:
@@ -75,15 +72,19 @@ def trusting(*servers: str) -> Ask:
     return lambda offer, arguments: offer.server not in servers or not offer.reads_only
 
 
+@dataclass(eq=False, repr=False)
 class Host:
     """Servers that are open together; made by `Host.open`."""
 
-    def __init__(self, servers: dict[str, Server], approve: Approve | None, ask: Ask, limit: int, into: trace.Trace):
-        self.servers, self.trace = servers, into
-        self.approved: dict[str, Offer] = {}  # "server.tool" -> the tool as it was when it was accepted
-        self._approve, self._ask, self._limit = approve, ask, limit
+    servers: dict[str, Server]
+    trace: trace.Trace
+    approve: Approve | None
+    ask: Ask
+    approved: dict[str, Offer] = field(default_factory=dict)  # "server.tool" -> the tool as it was when it was accepted
+
+    def __post_init__(self) -> None:
         # A cell that runs again drops the host of its first run.
-        weakref.finalize(self, _stop, list(servers.values()), asyncio.get_running_loop()).atexit = False
+        weakref.finalize(self, _stop, list(self.servers.values()), asyncio.get_running_loop()).atexit = False
 
     @classmethod
     async def open(
@@ -94,23 +95,20 @@ class Host:
         approve: Approve | None = None,
         ask: Ask | Collection[str] = unless_it_only_reads,
         approved: Mapping[str, Offer] | None = None,
-        seconds: float | Mapping[str, float] = SECONDS,
-        starts: float = STARTS,
-        limit: int = LIMIT,
-        http: bool = False,
+        seconds: float = 30.0,
+        starts: float = 60.0,
         elicit: Callable[..., Any] | None = None,
     ) -> Host:
         """Start or reach all servers side by side, and read what they offer. Raises ServerError.
 
         `servers`: a name for each MCPServer, function or list of functions, command, address, or entry of an mcp.json;
         or the path of an mcp.json. `mode`: "auto", "legacy" (the handshake), or a version such as "2026-07-28".
-        `approve(server, offer, arguments)` says yes or no to a call, or (arguments: None) to a new or changed
-        description; without it, all that needs approval is declined. `ask(offer, arguments)` tells which calls need it;
-        or give the tools that need none, as "server.tool". Descriptions count as approved as they are when the host
-        opens; or, with another host's `approved`, as they stand there, and tools that are not in it are new. `seconds`:
-        for a call, also as {server: seconds}; `starts`: seconds to start in; `limit`: characters of a result. `http`:
-        record HTTP headers, too. `elicit(server, question, schema)` answers what a server asks the person, with a dict or
-        None.
+        `approve(server, offer, arguments)` says yes or no to a call; without it, all that needs approval is declined.
+        `ask(offer, arguments)` tells which calls need it; or give the tools that need none, as "server.tool".
+        Descriptions count as approved as they are when the host opens; or, with another host's `approved`, as they
+        stand there, and tools that are not in it are new. `seconds`: for a call; `starts`: to start in (npx and uvx
+        fetch a package first). `elicit(server, question, schema)` answers what a server asks the person, with a dict
+        or None.
         """
         if mode not in (modes := ("auto", "legacy", *MODERN_PROTOCOL_VERSIONS)):
             raise ServerError(
@@ -118,19 +116,15 @@ class Host:
             )
         into = trace.Trace("MCP host")
         opened = {
-            name: Server(name, target, into, mode, _seconds(seconds, name), starts, http, elicit)
-            for name, target in targets(servers).items()
+            name: Server(name, target, into, mode, seconds, starts, elicit) for name, target in targets(servers).items()
         }
-        # With the first result that it checks, the SDK would import this for a second or more, and all would stand.
-        checker = asyncio.create_task(asyncio.to_thread(importlib.import_module, "jsonschema"))
         done = await asyncio.gather(*(server.open() for server in opened.values()), return_exceptions=True)
-        await checker
-        host = cls(opened, approve, ask if callable(ask) else _all_but(ask), limit, into)
-        for error in done:
-            if error:
-                await host.close()
-                raise error
-        offered = {str(offer): offer for offer in host._offers()}
+        rule: Ask = ask if callable(ask) else lambda offer, arguments: str(offer) not in ask
+        host = cls(opened, into, approve, rule)
+        for error in filter(None, done):
+            await host.close()
+            raise error
+        offered = host._offers()
         host.approved = offered if approved is None else {key: approved[key] for key in offered if key in approved}
         return host
 
@@ -146,18 +140,18 @@ class Host:
 
     def tools(self) -> list[ServerTool]:
         """The tools for a model, as they were described when they were approved."""
-        offered = {str(offer) for offer in self._offers()}
-        offers = [offer for key, offer in self.approved.items() if key in offered]
+        offers = [offer for key, offer in self.approved.items() if key in self._offers()]
         called = names([(offer.server, offer.name) for offer in offers])
-        return [self._tool(name, offer) for name, offer in zip(called, offers, strict=True)]
+        found = []
+        for name, offer in zip(called, offers, strict=True):
+            call = partial(self.call, offer.server, offer.name)
+            found.append(ServerTool(name, offer.description, offer.for_model, call, returns=offer.output, offer=offer))
+        return found
 
     def changes(self) -> list[Offer]:
         """The tools that are new, or are described differently than what was approved; no model sees them yet."""
-        return [changed for offer in self._offers() if (changed := self._changed(offer))]
-
-    async def review(self) -> list[Offer]:
-        """Ask about each of the changes; returns those that were approved."""
-        return [offer for offer in self.changes() if await self._agreed(offer, None)]
+        known = [(offer, self.approved.get(key)) for key, offer in self._offers().items()]
+        return [replace(now, before=then) for now, then in known if not then or then.fingerprint != now.fingerprint]
 
     async def call(self, server: str, tool: str, arguments: dict[str, Any] | None = None) -> Content:
         """Call a tool. Raises ToolError where it is declined or fails, ServerError where its server does."""
@@ -165,71 +159,41 @@ class Host:
         await connection.refresh()
         await self._permit(server, tool, given)
         result = await connection.ask(f"the call of {tool}", lambda client: client.call_tool(tool, given))
-        offer = next((offer for offer in connection.tools if offer.name == tool), None)
-        misfit = mend.misfit(result.structured_content, offer.output if offer else None)
-        said = content.of_call(result, self._limit, misfit)
         if result.is_error:
-            raise ToolError(said)
-        return said
+            raise ToolError(content.of_call(result))
+        return content.of_call(result)
 
     def resources(self) -> list[Resource]:
         """What can be read; templates last."""
-        plain = [
-            Resource(name, str(r.uri), r.name, r.description or "", r.mime_type or "")
-            for name, server in self.servers.items()
-            for r in server.resources
-        ]
-        templates = [
-            Resource(name, t.uri_template, t.name, t.description or "", t.mime_type or "", template=True)
-            for name, server in self.servers.items()
-            for t in server.templates
-        ]
-        return plain + templates
+        found = [resource for server in self.servers.values() for resource in server.resources]
+        return sorted(found, key=lambda resource: resource.template)
 
     async def read(self, uri: str, server: str | None = None) -> Content:
         """Read a resource, from the server that offers it or the one that is named."""
         found = [server] if server else [resource.server for resource in self.resources() if resource.fits(uri)]
         if not found:
             raise self._unknown("resources", uri, (resource.uri for resource in self.resources()))
-        connection = self._server(found[0])
-        result = await connection.ask(f"reading {uri}", lambda client: client.read_resource(uri))
-        return content.of_read(result, self._limit)
+        asked = self._server(found[0]).ask(f"reading {uri}", lambda client: client.read_resource(uri))
+        return content.of_read(await asked)
 
     def prompts(self) -> list[Prompt]:
-        """The prompts that servers keep."""
-        return [
-            Prompt(server, name, kept.description or "", {a.name: bool(a.required) for a in kept.arguments or []})
-            for name, (server, kept) in self._prompts().items()
-        ]
+        """The prompts that servers keep, each by a name of its own."""
+        kept = [prompt for server in self.servers.values() for prompt in server.prompts]
+        called = names([(prompt.server, prompt.name) for prompt in kept])
+        return [replace(prompt, name=name, own=prompt.name) for name, prompt in zip(called, kept, strict=True)]
 
     async def prompt(self, name: str, /, **arguments: str) -> list[Message]:
         """A prompt with its arguments filled in, as the messages of a chat."""
-        kept = self._prompts()
+        kept = {prompt.name: prompt for prompt in self.prompts()}
         if name not in kept:
             raise self._unknown("prompts", name, kept)
-        server, own = kept[name][0], kept[name][1].name
-        given = {key: str(value) for key, value in arguments.items()}
-        result = await self._server(server).ask(f"the prompt {own}", lambda client: client.get_prompt(own, given))
-        return content.of_prompt(result, self._limit)
+        server, own, given = kept[name].server, kept[name].own, {key: str(v) for key, v in arguments.items()}
+        result = await self.servers[server].ask(f"the prompt {own}", lambda client: client.get_prompt(own, given))
+        return content.of_prompt(result)
 
     def stderr(self, server: str) -> str:
         """The last that a server's process wrote beside the protocol: warnings, errors."""
-        return self._server(server).stderr or "(nothing)"
-
-    @property
-    def odd(self) -> dict[str, str]:
-        """Tools that cannot be offered, as "server.tool", and what is wrong with their descriptions."""
-        return {f"{name}.{tool}": why for name, server in self.servers.items() for tool, why in server.tap.odd.items()}
-
-    def summary(self) -> list[list[Any]]:
-        """A row for each server: name, transport, protocol, its tools, resources and prompts counted, state."""
-        rows: list[list[Any]] = []
-        for name, server in self.servers.items():
-            era = "modern" if server.protocol in MODERN_PROTOCOL_VERSIONS else "handshake"
-            counts = [len(server.tools), len(server.resources) + len(server.templates), len(server.prompts)]
-            state = "open" if server.is_open else "closed"
-            rows.append([name, server.transport, f"{server.protocol} ({era})", *counts, state])
-        return rows
+        return self._server(server).stderr() or "(nothing)"
 
     def _server(self, name: str) -> Server:
         if name not in self.servers:
@@ -240,79 +204,45 @@ class Host:
         listed = ", ".join(list(there)[:20]) or "none"
         return ServerError("", f"This host's {kind} are {listed}, but {asked} was asked for; choose one of them.")
 
-    def _prompts(self) -> dict[str, tuple[str, Any]]:
-        kept = [(name, prompt) for name, server in self.servers.items() for prompt in server.prompts]
-        return dict(zip(names([(server, prompt.name) for server, prompt in kept]), kept, strict=True))
-
-    def _offers(self) -> list[Offer]:
-        return [offer for server in self.servers.values() for offer in server.tools]
+    def _offers(self) -> dict[str, Offer]:
+        return {str(offer): offer for server in self.servers.values() for offer in server.tools}
 
     def _offer(self, server: str, tool: str) -> Offer:
-        for offer in self._server(server).tools:
-            if offer.name == tool:
-                return offer
-        if f"{server}.{tool}" in self.approved:
-            raise ToolError(f"server {server} offers no tool {tool} any more")
-        there = ", ".join(offer.name for offer in self._server(server).tools) or "none"
-        raise ToolError(f"the tools of server {server} are {there}, but {tool} was called")
-
-    def _changed(self, offer: Offer) -> Offer | None:
-        known = self.approved.get(str(offer))
-        same = known is not None and known.fingerprint == offer.fingerprint
-        return None if same else replace(offer, before=known)
-
-    def _tool(self, name: str, offer: Offer) -> ServerTool:
-        async def call(arguments: dict[str, Any]) -> Content:
-            try:
-                return await self.call(offer.server, offer.name, arguments)
-            except ServerError as error:
-                raise ToolError(str(error)) from error  # for the model to read
-
-        return ServerTool(
-            name, offer.description, mend.parameters(offer.parameters), call, returns=offer.output, offer=offer
-        )
+        there = {offer.name: offer for offer in self._server(server).tools}
+        if tool not in there:
+            raise ToolError(f"the tools of server {server} are {', '.join(there) or 'none'}, but {tool} was called")
+        return there[tool]
 
     async def _permit(self, server: str, tool: str, arguments: dict[str, Any]) -> None:
         """Ask a person where the rule or a changed description says so. Raises ToolError, for the model, if declined."""
         offer = self._offer(server, tool)
-        changed = self._changed(offer)
-        if not changed and not self._ask(offer, arguments):
+        changed = {change.name: change for change in self.changes() if change.server == server}
+        if tool not in changed and not self.ask(offer, arguments):
             return
-        if not await self._agreed(changed or offer, arguments):
-            if self._approve is None:
-                raise ToolError(f"a person has to approve this call of {tool}, but this host has nobody to ask")
-            raise ToolError(f"the person declined this call of {tool}; do not try it again, and tell what was not done")
-        if self._offer(server, tool).fingerprint != offer.fingerprint:
-            raise ToolError(f"server {server} changed {tool} while the person was asked, so it was not called")
-
-    async def _agreed(self, offer: Offer, arguments: dict[str, Any] | None) -> bool:
-        answer: Any = self._approve(offer.server, offer, arguments) if self._approve else False
+        asked = changed.get(tool, offer)
+        answer: Any = self.approve(server, asked, arguments) if self.approve else False
         agreed = (await answer if isinstance(answer, Awaitable) else answer) is True
         (trace.current() or self.trace).event(
             "approved" if agreed else "declined",
             **{
-                "gen_ai.tool.name": offer.name,
+                "gen_ai.tool.name": tool,
                 "gen_ai.tool.call.arguments": arguments,
-                "llmlab.server": offer.server,
+                "llmlab.server": server,
                 "llmlab.description": offer.description,
-                "llmlab.before": offer.before.description if offer.before else None,
+                "llmlab.before": asked.before.description if asked.before else None,
                 "llmlab.fingerprint": offer.fingerprint,
             },
         )
-        if agreed:
-            self.approved[str(offer)] = replace(offer, before=None)
-        return agreed
-
-
-def _seconds(given: float | Mapping[str, float], server: str) -> float:
-    return given.get(server, SECONDS) if isinstance(given, Mapping) else given
-
-
-def _all_but(allowed: Collection[str]) -> Ask:
-    return lambda offer, arguments: str(offer) not in allowed
+        if not self.approve:
+            raise ToolError(f"a person has to approve this call of {tool}, but this host has nobody to ask")
+        if not agreed:
+            raise ToolError(f"the person declined this call of {tool}; do not try it again, and tell what was not done")
+        if self._offer(server, tool).fingerprint != offer.fingerprint:
+            raise ToolError(f"server {server} changed {tool} while the person was asked, so it was not called")
+        self.approved[str(offer)] = offer
 
 
 def _stop(servers: list[Server], loop: asyncio.AbstractEventLoop) -> None:
     with contextlib.suppress(RuntimeError):  # the loop has ended, and the connections with it
         for server in servers:
-            loop.call_soon_threadsafe(server.stop)
+            loop.call_soon_threadsafe(server.stop.set)

@@ -9,12 +9,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain, count
 from typing import Any
 
+import mcp_types as types
 from mcp.shared.uri_template import InvalidUriTemplate, UriTemplate
-from mcp_types import Tool
 
 NAME = 64  # characters, of a-z A-Z 0-9 _ -, that OpenAI's API takes for a tool's name
+_NOT_AT_THE_TOP = {"anyOf", "oneOf", "allOf", "enum", "not"}  # of a tool's parameters: OpenAI's API refuses the request
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,11 @@ class Offer:
     before: Offer | None = None
 
     @classmethod
-    def of(cls, server: str, tool: Tool, output: dict[str, Any] | None = None) -> Offer:
-        """From the server's own list, and the output schema that stands there."""
+    def of(cls, server: str, tool: types.Tool) -> Offer:
+        """From the server's own list."""
         annotations = tool.annotations.model_dump(by_alias=True, exclude_none=True) if tool.annotations else {}
         described = tool.description or tool.title or ""
-        return cls(server, tool.name, described, tool.input_schema, output, annotations)
+        return cls(server, tool.name, described, tool.input_schema, tool.output_schema, annotations)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -48,6 +50,12 @@ class Offer:
         """Whether calls change nothing, as the server says: a server that is not trusted may say anything."""
         return self.annotations.get("readOnlyHint") is True
 
+    @property
+    def for_model(self) -> dict[str, Any]:
+        """The parameters as models' APIs take them; the server checks what is left out here."""
+        kept = {key: value for key, value in self.parameters.items() if key not in _NOT_AT_THE_TOP}
+        return {"type": "object", **kept, "properties": self.parameters.get("properties") or {}}
+
     def __str__(self) -> str:
         return f"{self.server}.{self.name}"
 
@@ -59,28 +67,39 @@ class Resource:
     server: str
     uri: str
     name: str
-    description: str = ""
-    mime: str = ""
+    description: str
     template: bool = False
+
+    @classmethod
+    def of(cls, server: str, one: types.Resource | types.ResourceTemplate) -> Resource:
+        """From the server's own list."""
+        if isinstance(one, types.ResourceTemplate):
+            return cls(server, one.uri_template, one.name, one.description or "", template=True)
+        return cls(server, one.uri, one.name, one.description or "")
 
     def fits(self, uri: str) -> bool:
         """Whether this is what the URI names."""
-        if not self.template:
-            return uri == self.uri
         try:
-            return UriTemplate.parse(self.uri).match(uri) is not None
+            return uri == self.uri or (self.template and UriTemplate.parse(self.uri).match(uri) is not None)
         except InvalidUriTemplate:  # the server's own mistake
             return False
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """A prompt that a server keeps. `arguments`: name -> whether it is required."""
+    """A prompt that a server keeps, by its `own` name. `arguments`: name -> whether it is required."""
 
     server: str
     name: str
     description: str
     arguments: dict[str, bool]
+    own: str = ""
+
+    @classmethod
+    def of(cls, server: str, prompt: types.Prompt) -> Prompt:
+        """From the server's own list."""
+        arguments = {argument.name: bool(argument.required) for argument in prompt.arguments or []}
+        return cls(server, prompt.name, prompt.description or "", arguments)
 
 
 def names(owned: Sequence[tuple[str, str]]) -> list[str]:
@@ -89,11 +108,8 @@ def names(owned: Sequence[tuple[str, str]]) -> list[str]:
     often, found = Counter(short), list[str]()
     for (server, name), alone in zip(owned, short, strict=True):
         full = alone if often[alone] == 1 else _clean(f"{server}_{name}")
-        unique, number = full, 1
-        while unique in found:
-            number += 1
-            unique = f"{full[: NAME - 5]}_{number}"
-        found.append(unique)
+        others = (f"{full[: NAME - 5]}_{number}" for number in count(2))
+        found.append(next(unique for unique in chain([full], others) if unique not in found))
     return found
 
 

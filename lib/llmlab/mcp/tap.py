@@ -8,40 +8,42 @@ where they have one.
 
 from __future__ import annotations
 
-import contextlib
 import contextvars
-import json
 import re
-from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import anyio
 import httpx2
+from anyio.abc import ObjectReceiveStream, ObjectSendStream
 from mcp.shared.message import SessionMessage
-from mcp_types import PARSE_ERROR, PROTOCOL_VERSION_META_KEY, ErrorData, JSONRPCError, JSONRPCRequest, JSONRPCResponse
-from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from mcp_types import JSONRPCError, JSONRPCMessage, JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
 from pydantic import ValidationError
 
 from llmlab import redaction, trace
-from llmlab.mcp import mend
+from llmlab.mcp.content import mend
 
 Direction = Literal["sent", "received"]  # as the client sees it
 Frame = Literal["request", "notification", "result", "error", "junk", "http", "ended"]
 KEPT = 1_000_000  # characters of one message
-FLOOD = 2_000  # messages that a server may send while it is asked nothing
-HTTP_STATUS = "http.response.status_code"
-_LISTEN = "subscriptions/listen"  # waits for no answer
-_REPLY = (JSONRPCResponse, JSONRPCError)
+JUNK = 1_000  # characters of a line that is no message
+FLOOD = 2_000  # messages, one after the other, that a server may send without being asked
+_FRAMES: dict[type, Frame] = {
+    JSONRPCRequest: "request",
+    JSONRPCNotification: "notification",
+    JSONRPCResponse: "result",
+    JSONRPCError: "error",
+}
 _SECRET = re.compile(
     r"authorization|cookie|secret|passw|token|credential|session[-_]?id|(^|[-_])(api)?key|(^|[-_])auth($|[-_])",
     re.IGNORECASE,
 )
-_STAND_IN = "Server returned an error response"  # the SDK's words for an HTTP error that is no message
-SAYS = 5.0  # seconds in which a server may say why it refuses
-JUNK = 1_000  # characters that are kept of a line that is no message
-SHORT = 300  # characters that are told of what a server says
+
+
+def is_secret(name: str) -> bool:
+    """Whether a header or variable of this name holds something to hide."""
+    return bool(_SECRET.search(name))
 
 
 @dataclass
@@ -50,178 +52,114 @@ class _Asked:
 
     step: int
     method: str
-    number: int | str
     context: contextvars.Context
 
 
 class WireTap:
     """A transport around a transport: records every message in both directions, and passes it on.
 
-    Unchanged but for two: what the SDK says in place of an HTTP error gets the status and the server's words, and a
-    broken message becomes an error for the one request that can be meant.
+    What a server sends beside the protocol's form is recorded as it came, and mended for the SDK. `odd`: the tools that
+    are not offered, and what is wrong with them. `stray`: the last that fitted nothing, for whoever waits in vain.
     """
 
     def __init__(self, inner: AbstractAsyncContextManager[Any], server: str, into: trace.Trace | None = None):
         self.inner, self.server = inner, redaction.redact(server)
         self.trace = into or trace.Trace(f"the wire to {server}")
-        self.stray = ""  # the last message that fitted nothing, for whoever waits in vain
-        self.fault = ""  # why the tap stopped listening
-        self._version: str | None = None
+        self.odd: dict[str, str] = {}
+        self.stray = self.fault = ""
         self._asked: dict[tuple[Direction, str], _Asked] = {}
         self._last = contextvars.copy_context()  # where something was sent last
         self._unasked = 0
-        self._refused: dict[str, tuple[int, str]] = {}  # by the request's id: the HTTP status, and what was said
-        self.outputs: dict[str, Any] = {}  # the output schema of each tool that was listed
-        self.odd: dict[str, str] = {}  # tools that are not offered, and what is wrong with them
 
-    async def __aenter__(self) -> tuple[_Read, _Write]:
+    async def __aenter__(self) -> tuple[_Tapped, _Tapped]:
         read, write = await self.inner.__aenter__()
-        return _Read(read, self), _Write(write, self)
+        return _Tapped(read, self), _Tapped(write, self)
 
     async def __aexit__(self, *exc: Any) -> bool | None:
         return await self.inner.__aexit__(*exc)
 
-    def sending(self, item: SessionMessage) -> None:
+    def sending(self, message: JSONRPCMessage) -> None:
         """Record a message that is about to be sent."""
-        self._last, self._unasked = contextvars.copy_context(), 0
-        self._record("sent", item, self._last)
+        self._last = contextvars.copy_context()
+        self._record("sent", message, self._last)
 
-    def received(self, item: SessionMessage | Exception) -> SessionMessage | Exception:
-        """Record what came, and return what is passed on. Raises EndOfStream where the server floods."""
-        message = item.message if isinstance(item, SessionMessage) else None
-        wanted = isinstance(message, _REPLY) and ("sent", str(message.id)) in self._asked
-        self._unasked += not wanted
+    def received(self, item: SessionMessage | Exception) -> None:
+        """Record what came, and mend it. Raises EndOfStream where the server floods."""
+        message: Any = item.message if isinstance(item, SessionMessage) else None
+        reply = isinstance(message, JSONRPCResponse | JSONRPCError)
+        number = message.id if reply else (getattr(message, "params", None) or {}).get("progressToken")
+        asked = self._asked.get(("sent", str(number)))  # the SDK takes "7" for 7, too
+        context = asked.context if asked else self._last
+        self._unasked = 0 if asked else self._unasked + 1
         if self._unasked > FLOOD:
             self.fault = f"it sent more than {FLOOD:,} messages without being asked"
-            self._last.run(self.note, "flood", "received", "ended", error=self.fault)
+            context.run(self.note, "flood", "received", "ended", self.fault)
             raise anyio.EndOfStream
-        if isinstance(item, SessionMessage):
-            if isinstance(message, JSONRPCError) and (refused := self._refused.pop(str(message.id), None)):
-                _tell(message.error, *refused)
-            context = self._place(message)
-            asked = self._asked.get(("sent", str(message.id))) if isinstance(message, JSONRPCResponse) else None
-            context.run(self._record, "received", item, context)
-            if asked and isinstance(message, JSONRPCResponse) and isinstance(message.result, dict):
-                if asked.method == "tools/list":
-                    mend.tools(message.result, self.outputs, self.odd)
-                elif asked.method == "tools/call" and message.result.get("resultType", "complete") == "complete":
-                    mend.called(message.result)
-            return item
-        line = _line(item)
-        junk = redaction.redact(line)[:JUNK]  # in this order: half a key would not be found
-        self.stray = f"a line that is no message: {junk}"
-        attributes = {"llmlab.message": junk}
-        self._last.run(self.note, "no message", "received", "junk", attributes, error=self.stray)
-        return self._broken(line) or item
+        if message:
+            context.run(self._record, "received", message, context)
+            if asked and isinstance(message, JSONRPCResponse):
+                mend(asked.method, message.result, self.odd)
+        else:
+            line: Any = item.errors(include_url=False)[0]["input"] if isinstance(item, ValidationError) else item
+            junk = redaction.redact(str(line))[:JUNK]  # in this order: half a key would not be found
+            self.stray = f"a line that is no message: {junk}"
+            context.run(self.note, "no message", "received", "junk", self.stray, **{"llmlab.message": junk})
 
     def ended(self) -> None:
         """Record that the server closed the connection, which no message of the protocol says."""
         self._last.run(self.note, "connection closed", "received", "ended")
 
-    def note(
-        self,
-        name: str,
-        direction: Direction,
-        frame: Frame,
-        attributes: dict[str, Any] | None = None,
-        error: str | None = None,
-    ) -> trace.Step:
+    def note(self, name: str, way: Direction, frame: Frame, error: str | None = None, **more: Any) -> trace.Step:
         """Add one step of kind "protocol" to the current trace, or to the tap's own; the attributes are plain data."""
-        about: dict[str, Any] = {"llmlab.server": self.server, "llmlab.direction": direction, "llmlab.frame": frame}
-        about.update(attributes or ())
-        error = None if error is None else redaction.redact(error)
-        return (trace.current() or self.trace).add("protocol", name, about, error)
+        about = {"llmlab.server": self.server, "llmlab.direction": way, "llmlab.frame": frame, **more}
+        return (trace.current() or self.trace).add("protocol", name, about, error and redaction.redact(error))
 
     def hooks(self) -> dict[str, list[Any]]:
         """Event hooks for an `httpx2.AsyncClient`: they record each HTTP request and response with its headers."""
 
+        def note(name: str, request: httpx2.Request, headers: httpx2.Headers, status: int | None = None) -> None:
+            about = {
+                "http.request.method": request.method,
+                "http.response.status_code": status,
+                "url.path": request.url.path,
+                "llmlab.headers": {key: "[key]" if is_secret(key) else value for key, value in headers.items()},
+            }
+            error = name if status and status >= 400 else None
+            self.note(name, "received" if status else "sent", "http", error, **redaction.plain(about))
+
         async def request(sent: httpx2.Request) -> None:
-            self.note(f"{sent.method} {sent.url.path}", "sent", "http", _http(sent, sent.headers))
+            note(f"{sent.method} {sent.url.path}", sent, sent.headers)
 
         async def response(got: httpx2.Response) -> None:
-            attributes = _http(got.request, got.headers) | {HTTP_STATUS: got.status_code}
-            name = f"{got.status_code} {got.reason_phrase}"
-            self.note(name, "received", "http", attributes, name if got.is_error else None)
+            note(f"{got.status_code} {got.reason_phrase}", got.request, got.headers, got.status_code)
 
         return {"request": [request], "response": [response]}
 
-    async def refused(self, got: httpx2.Response) -> None:
-        """An event hook for an `httpx2.AsyncClient`: keep what the SDK does not tell of an HTTP error."""
-        if not got.is_error or not got.request.content:
-            return
-        number, said = _at(_json(got.request.content), "id"), b""
-        with contextlib.suppress(httpx2.HTTPError):  # the SDK will see it, too
-            if got.headers.get("content-type", "").lower().startswith("application/json"):
-                said = await got.aread()  # for the SDK, which looks for a message in it
-            else:
-                async with contextlib.aclosing(aiter(got.aiter_bytes())) as pieces:  # type: ignore[type-var]
-                    with anyio.move_on_after(SAYS):
-                        said = await anext(pieces, b"")
-        text = " ".join(redaction.redact(said.decode(errors="replace")).split())[:SHORT]
-        status = f"{got.status_code} {got.reason_phrase}".strip()
-        told = f": {text}" if text and not text.startswith("<") else ""  # no web page
-        self._refused[str(number)] = got.status_code, f"HTTP {redaction.redact(status)}{told}"
-
-    def _broken(self, line: str) -> SessionMessage | None:
-        """The error for the request that a broken message was to answer, if just one waits."""
-        waiting = [key for key, asked in self._asked.items() if key[0] == "sent" and asked.method != _LISTEN]
-        if len(waiting) != 1 or not line.startswith('{"jsonrpc"') or _json(line) is not None:
-            return None
-        asked = self._asked.pop(waiting[0])
-        error = ErrorData(code=PARSE_ERROR, message=f"a line that is no JSON: {redaction.redact(line)[:SHORT]}")
-        return SessionMessage(JSONRPCError(jsonrpc="2.0", id=asked.number, error=error))
-
-    def _place(self, message: Any) -> contextvars.Context:
-        """Where a message belongs: replies and progress to their request, all else to what was sent last."""
-        reply = isinstance(message, _REPLY)
-        number = message.id if reply else (message.params or {}).get("progressToken")
-        asked = self._asked.get(("sent", str(number)))
-        return asked.context if asked else self._last
-
-    def _record(self, direction: Direction, item: SessionMessage, context: contextvars.Context) -> None:
-        message = item.message
-        frame: Frame = "notification"
-        asked, error, number = None, None, None
-        if isinstance(message, _REPLY):
-            number = message.id
-            # The SDK takes "7" for 7, too.
-            asked = self._asked.pop(("received" if direction == "sent" else "sent", str(number)), None)
-            method = asked.method if asked else ""
-            if isinstance(message, JSONRPCError):
-                frame, said = "error", None
-                error = f"{message.error.code}: {message.error.message}"
-            else:
-                frame, said = "result", message.result
+    def _record(self, way: Direction, message: JSONRPCMessage, context: contextvars.Context) -> None:
+        asked, error, number, frame = None, None, getattr(message, "id", None), _FRAMES[type(message)]
+        if isinstance(message, JSONRPCRequest | JSONRPCNotification):
+            name = method = message.method
+        else:
+            asked = self._asked.pop(("received" if way == "sent" else "sent", str(number)), None)
+            method = asked.method if asked else "unknown"
+            name = f"{method}: {frame}"
             if not asked:
                 self.stray = f"a reply to {number}, which is no request that waits"
-        else:
-            method, said = redaction.redact(message.method), message.params
-            if isinstance(message, JSONRPCRequest):
-                frame, number = "request", message.id
-        named = _at(said, "_meta", PROTOCOL_VERSION_META_KEY) or (
-            method == "initialize" and _at(said, "protocolVersion")
-        )
-        if named:
-            self._version = redaction.redact(str(named))
+        if isinstance(message, JSONRPCError):
+            error = f"{message.error.code}: {message.error.message}"
         text = message.model_dump_json(by_alias=True, exclude_unset=True)
-        attributes: dict[str, Any] = {
-            "mcp.method.name": method or None,
-            "mcp.protocol.version": self._version,
-            "jsonrpc.request.id": redaction.redact(number) if isinstance(number, str) else number,
-            "llmlab.era": "modern" if self._version in MODERN_PROTOCOL_VERSIONS else "handshake",
+        attributes = redaction.plain({"mcp.method.name": method, "jsonrpc.request.id": number}) | {
             "llmlab.message": redaction.parsed(text) if len(text) <= KEPT else f"{redaction.redact(text[:KEPT])}…",
             "llmlab.size": len(text),  # characters
+            "llmlab.reply_to": asked.step if asked else None,
         }
-        if asked:
-            attributes["llmlab.reply_to"] = asked.step
-        name = f"{method or 'unknown'}: {frame}" if isinstance(message, _REPLY) else method
-        step = self.note(name, direction, frame, attributes, error)
+        step = self.note(redaction.redact(name), way, frame, error, **attributes)
         if isinstance(message, JSONRPCRequest):
-            self._asked[direction, str(message.id)] = _Asked(step.id, method, message.id, context)
+            self._asked[way, str(number)] = _Asked(step.id, method, context)
 
 
-class _Stream:
-    """A stream that leaves to the inner one what it does not do itself."""
+class _Tapped(ObjectReceiveStream[Any], ObjectSendStream[Any]):
+    """A stream that tells the tap what passes, and leaves all else to the inner one."""
 
     def __init__(self, inner: Any, tap: WireTap):
         self._inner, self._tap = inner, tap
@@ -229,88 +167,18 @@ class _Stream:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
-    async def __aenter__(self) -> Any:
-        await self._inner.__aenter__()
-        return self
-
-    async def __aexit__(self, *exc: Any) -> bool | None:
-        return await self._inner.__aexit__(*exc)
-
-
-class _Read(_Stream):
-    def __aiter__(self) -> _Read:
-        return self
-
-    async def __anext__(self) -> SessionMessage | Exception:
-        try:
-            item = await self._inner.receive()  # as `receive`, without a coroutine more for each message
-        except anyio.EndOfStream:
-            self._tap.ended()
-            raise StopAsyncIteration from None
-        try:
-            return self._tap.received(item)
-        except anyio.EndOfStream:  # it floods
-            raise StopAsyncIteration from None
-
-    async def receive(self) -> SessionMessage | Exception:
+    async def receive(self) -> Any:
         try:
             item = await self._inner.receive()
         except anyio.EndOfStream:
             self._tap.ended()
             raise
-        return self._tap.received(item)
+        self._tap.received(item)
+        return item
 
-
-class _Write(_Stream):
-    async def send(self, item: SessionMessage) -> None:
-        self._tap.sending(item)  # before it goes: else a fast reply could stand before its request
+    async def send(self, item: Any) -> None:
+        self._tap.sending(item.message)  # before it goes: else a fast reply could stand before its request
         await self._inner.send(item)
 
-
-def safe(headers: Mapping[str, str]) -> dict[str, str]:
-    """HTTP headers without what lets somebody in: Authorization, cookies, keys, tokens."""
-    return {name: "[key]" if is_secret(name) else value for name, value in headers.items()}
-
-
-def is_secret(name: str) -> bool:
-    """Whether a header or variable of this name holds something to hide."""
-    return bool(_SECRET.search(name))
-
-
-def _http(request: httpx2.Request, headers: Mapping[str, str]) -> dict[str, Any]:
-    number = _at(_json(request.content), "id") if request.content else None
-    about = {
-        "http.request.method": request.method,
-        "url.path": request.url.path,
-        "jsonrpc.request.id": number,
-        "llmlab.headers": safe(headers),
-    }
-    plain: dict[str, Any] = redaction.plain(about)
-    return plain
-
-
-def _tell(error: ErrorData, status: int, said: str) -> None:
-    """Put what the server said over HTTP where the SDK only says that there was an error."""
-    if error.message == _STAND_IN:
-        error.message, error.data = said, {HTTP_STATUS: status}
-
-
-def _json(text: str | bytes) -> Any:
-    """The data, or None where it is no JSON."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
-
-
-def _at(data: Any, *path: str) -> Any:
-    """A value inside nested objects, or None: what a server sends may have any shape."""
-    for name in path:
-        data = data.get(name) if isinstance(data, dict) else None
-    return data
-
-
-def _line(error: Exception) -> str:
-    """The line that could not be read as a message: pydantic keeps it."""
-    kept = error.errors(include_url=False)[0]["input"] if isinstance(error, ValidationError) else error
-    return str(kept)
+    async def aclose(self) -> None:
+        await self._inner.aclose()

@@ -2,46 +2,49 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 import os
 import re
 import shlex
 import shutil
-import sys
-import threading
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 import httpx2
 from mcp import StdioServerParameters
 from mcp.client._memory import InMemoryTransport
+from mcp.client.sse import sse_client
 from mcp.client.stdio import stdio_client
-from mcp.client.streamable_http import streamable_http_client
+from mcp.client.streamable_http import MCP_SESSION_ID, streamable_http_client
 from mcp.server import MCPServer
 
 from llmlab import redaction, settings
 from llmlab.errors import ServerError
 from llmlab.mcp.tap import is_secret
 
-STDERR = 20_000  # characters that are kept
 CONNECT = 30.0  # seconds
-_NAMED = re.compile(r"-*([\w.-]+)\s*[=:]\s*(.+)", re.DOTALL)
-_KEY = re.compile(r"(sk|pk|rk)-|gh[a-z]_|github_pat_|glpat-|xox[a-z]-")  # how well-known keys begin
-_GUARD = Path(__file__).with_name("guard.py")
+SAID = 300  # characters that are told of an HTTP refusal
+SESSION_LOST = -1  # the code of the error that stands for it; of other HTTP refusals: the status, negative
+_GIVEN = re.compile(r"([\w-]+)(?=[=:\s]+(?:(?:Bearer|Basic)\s+)?([^\s&-][^\s&]*))")  # NAME=KEY, --name KEY, "Name: KEY"
+_KEY = re.compile(r"\b(?:(?:sk|pk|rk)-|gh[a-z]_|github_pat_|glpat-|xox[a-z]-)\S+|(?<=:)[^:/@\s]+(?=@)")
+# A server that is busy, or keeps a timer, does not notice that a killed kernel has closed its input: a second shell ends it.
+# On Windows the SDK puts each server into a job that ends with the kernel.
+_WITH_KERNEL = """kernel=$PPID
+(exec <&- >&- 2>&-; while kill -0 $kernel && kill -0 $$; do sleep 1; done; kill -0 $$ && sleep 2 && kill -9 0) &
+exec "$@\""""
 
 
 @dataclass(frozen=True)
 class Remote:
-    """A server behind an address."""
+    """A server behind an address. `sse`: it speaks HTTP+SSE, which came before Streamable HTTP."""
 
     url: str
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(repr=False)
+    sse: bool
 
 
 Target = MCPServer | StdioServerParameters | Remote
@@ -53,173 +56,107 @@ def targets(servers: Mapping[str, Any] | str | Path) -> dict[str, Target]:
     if isinstance(servers, str | Path):
         try:
             found = json.loads(Path(servers).read_text(encoding="utf-8-sig"))  # Notepad writes a mark before the text
-        except (OSError, ValueError) as error:
+            found = found.get("mcpServers") or found["servers"]  # VS Code writes "servers"
+        except (OSError, ValueError, LookupError, AttributeError) as error:
             raise ServerError(
                 "",
-                f"A host takes the path of an mcp.json, but {servers} cannot be read ({error}); check the path, and that it is JSON, which has no comments.",
+                f'A host takes the path of an mcp.json, {{"mcpServers": {{name: …}}}}, but {servers} cannot be read as '
+                f"one ({error!r}); check the path, and that it is JSON, which has no comments.",
             ) from error
-        if isinstance(found, Mapping) and "servers" in found and "mcpServers" not in found:  # as VS Code writes it
-            found = {"mcpServers": found["servers"]}
-        if not isinstance(found, Mapping) or "mcpServers" not in found:
-            raise ServerError(
-                "", 'An mcp.json is {"mcpServers": {name: …}}, but this file holds something else; look into it.'
-            )
-    if isinstance(found.get("mcpServers"), Mapping):
-        found = found["mcpServers"]
-    wanted = {
-        name: entry for name, entry in found.items() if not (isinstance(entry, Mapping) and entry.get("disabled"))
+    found = found.get("mcpServers", found)
+    return {
+        name: _target(name, entry)
+        for name, entry in found.items()
+        if not (isinstance(entry, Mapping) and entry.get("disabled"))
     }
-    return {name: _target(name, value) for name, value in wanted.items()}
 
 
-def _target(name: str, value: Any) -> Target:
-    if isinstance(value, MCPServer):
-        return value
-    if isinstance(value, StdioServerParameters):
-        _hide_all(value.args, value.env)
-        return value
-    if isinstance(value, Mapping) and value.get("type") == "sse":
-        raise ServerError(
-            name,
-            f"Server {name} is to be reached over the older HTTP+SSE, but the lab speaks stdio and Streamable HTTP; look for "
-            f"its newer address, often /mcp.",
-        )
-    if isinstance(value, Mapping) and "url" in value:
-        return _remote(_text(name, "url", value["url"]), _texts(name, "headers", value.get("headers") or {}))
-    if isinstance(value, Mapping) and "command" in value:
-        given = value.get("args", [])
-        if not isinstance(given, list | tuple):
-            raise _field(name, "args", "a list of texts", given)
-        command = [_text(name, "command", value["command"]), *(_text(name, "args", one) for one in given)]
-        return _process(command, _texts(name, "env", value.get("env") or {}) or None, value.get("cwd"))
-    if isinstance(value, str) and value.startswith(("http://", "https://")):
-        return _remote(value, {})
-    parts: Any = shlex.split(value, posix=os.name == "posix") if isinstance(value, str) else value
-    parts = [parts] if callable(parts) else parts
-    if isinstance(parts, Sequence) and parts and all(isinstance(part, str) for part in parts):
-        return _process(list(parts))
-    if isinstance(parts, Sequence) and parts and all(callable(part) for part in parts):
-        made = MCPServer(name, log_level="WARNING")  # its default would fill the cells
+def _target(name: str, given: Any) -> Target:
+    entry = given
+    if isinstance(given, str):
+        is_address = given.startswith(("http://", "https://"))
+        entry = {"url": given} if is_address else shlex.split(given, posix=os.name == "posix")
+    parts = [entry] if callable(entry) else entry if isinstance(entry, list | tuple) else []
+    if parts and all(callable(part) for part in parts):
+        entry = MCPServer(name, log_level="WARNING")  # its default would fill the cells
         for function in parts:
-            made.add_tool(function)
-        return made
+            entry.add_tool(function)
+    if isinstance(entry, MCPServer):
+        return entry
+    if parts:
+        entry = {"command": parts[0], "args": parts[1:]}
+    elif isinstance(entry, StdioServerParameters):
+        entry = entry.model_dump()
+    with suppress(AttributeError, TypeError, ValueError):
+        if url := entry.get("url"):
+            headers = _texts(entry.get("headers"))
+            _hide(url, *map(": ".join, headers.items()))
+            return Remote(url, headers, entry.get("type") == "sse" or urlsplit(url).path.rstrip("/").endswith("/sse"))
+        args, env = entry.get("args") or [], _texts(entry.get("env"))
+        args = [_text(arg) for arg in ([args] if isinstance(args, str) else args)]
+        _hide(" ".join(args), *map("=".join, env.items()))
+        return StdioServerParameters.model_validate({**entry, "args": args, "env": env})
     raise ServerError(
         name,
         f"A server is an MCPServer, functions, a command, an address, or an entry of an mcp.json, but {name} is of type "
-        f"{type(value).__name__}; give one of these.",
+        f"{type(given).__name__}; give one of these.",
     )
 
 
-def _text(name: str, field: str, value: Any) -> str:
-    """A text, or a number as one. Raises ServerError for anything else."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise _field(name, field, "texts and numbers", value)
-    return str(value)
+def _text(value: Any) -> str:
+    """A text of an mcp.json, which may hold numbers."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
-def _texts(name: str, field: str, values: Any) -> dict[str, str]:
-    if not isinstance(values, Mapping):
-        raise _field(name, field, "an object", values)
-    return {str(key): _text(name, f"{field}.{key}", value) for key, value in values.items()}
+def _texts(values: Mapping[str, Any] | None) -> dict[str, str]:
+    return {name: _text(value) for name, value in (values or {}).items() if value is not None}
 
 
-def _field(name: str, field: str, wanted: str, came: Any) -> ServerError:
-    said = json.dumps(came, default=str)[:60]
-    return ServerError(
-        name, f"An entry of an mcp.json takes {wanted} in {field}, but server {name} has {said}; correct it."
-    )
+def _hide(*given: str) -> None:
+    """Let no key among a server's arguments, variables, headers or its address into a trace or an error."""
+    for text in given:
+        for key in [*_KEY.findall(text), *(value for name, value in _GIVEN.findall(text) if is_secret(name))]:
+            redaction.hide(key)
 
 
-def _remote(url: str, headers: dict[str, str]) -> Remote:
-    parts = urlsplit(url)
-    for name, value in [*parse_qsl(parts.query), *headers.items(), ("password", parts.password or "")]:
-        _hide(name, value)
-    return Remote(url, headers)
+class _Http(httpx2.AsyncClient):
+    """Says what a server answers where it refuses: the SDK would only say that there was an error."""
+
+    async def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:
+        response = await super().send(request, **options)
+        if request.method != "POST" or response.status_code < 400:
+            return response
+        said = " ".join((await response.aread()).decode(errors="replace").split())
+        lost = response.status_code == 404 and MCP_SESSION_ID in request.headers
+        if '"jsonrpc"' in said and not lost:
+            return response
+        told = f": {said[:SAID]}" if said and not said.startswith("<") else ""  # no web page
+        why = f"HTTP {response.status_code} {response.reason_phrase}".strip() + told
+        error = {"code": SESSION_LOST if lost else -response.status_code, "message": why}
+        answer = {"jsonrpc": "2.0", "id": None, "error": error}
+        return httpx2.Response(response.status_code, json=answer, request=request)
 
 
-def _process(command: list[str], env: dict[str, str] | None = None, cwd: str | None = None) -> StdioServerParameters:
-    _hide_all(command[1:], env)
-    return StdioServerParameters(command=command[0], args=command[1:], env=env, cwd=cwd)
-
-
-def _hide_all(arguments: Sequence[str], env: Mapping[str, str] | None) -> None:
-    """What a process is given and may write to its stderr: --api-key KEY, --token=KEY, NAME=KEY, "Header: KEY", an
-    address with a password."""
-    for name, value in (env or {}).items():
-        _hide(name, value)
-    words = [str(argument) for argument in arguments]  # an mcp.json may hold numbers
-    for argument, following in zip(words, [*words, ""][1:], strict=True):
-        if named := _NAMED.fullmatch(argument):
-            _hide(named[1], named[2])
-        elif argument.startswith("-") and not following.startswith("-"):
-            _hide(argument, following)
-        if _KEY.match(argument):
-            redaction.hide(argument)
-        with contextlib.suppress(ValueError):  # no address
-            parts = urlsplit(argument)
-            for name, value in [*parse_qsl(parts.query), ("password", parts.password or "")]:
-                _hide(name, value)
-
-
-def _hide(name: str, value: str) -> None:
-    if is_secret(name):
-        redaction.hide(value)
-        redaction.hide(value.rpartition(" ")[2])  # the key of "Bearer KEY"
-
-
-class Stderr:
-    """The last that a process writes beside the protocol. A pipe and a thread: nothing stays on the disk."""
-
-    def __init__(self) -> None:
-        self.text = ""
-        self._thread: threading.Thread | None = None
-
-    def begin(self) -> int:
-        """The descriptor for the process, to be closed here once it is started."""
-        read, write = os.pipe()
-        self._thread = threading.Thread(target=self._read, args=(read,), daemon=True)
-        self._thread.start()
-        return write
-
-    def _read(self, descriptor: int) -> None:
-        with os.fdopen(descriptor, "rb", buffering=0) as pipe:
-            while piece := pipe.read(65536):
-                self.text = (self.text + piece.decode(errors="replace"))[-STDERR:]
-
-    async def ended(self) -> None:
-        """Wait until all is read of a process that has ended; not long, for a child of it may live on."""
-        if self._thread:
-            await asyncio.to_thread(self._thread.join, 1.0)
-
-
-def transport(target: Target, stderr: Stderr, hooks: dict[str, list[Any]]) -> AbstractAsyncContextManager[Any]:
-    """How the SDK reaches a server; `hooks` are an HTTP client's event hooks."""
-    if isinstance(target, MCPServer):
-        return InMemoryTransport(target)
-    return _over_http(target, hooks) if isinstance(target, Remote) else _over_stdio(target, stderr)
-
-
-@contextlib.asynccontextmanager
-async def _over_stdio(given: StdioServerParameters, stderr: Stderr) -> AsyncIterator[Any]:
-    if not given.cwd and not shutil.which(given.command, path=(given.env or {}).get("PATH")):
-        raise FileNotFoundError(f"there is no program {given.command}")
-    if os.name == "posix":
-        guarded = ["-I", "-S", str(_GUARD), str(os.getpid()), given.command, *given.args]
-        given = given.model_copy(update={"command": sys.executable, "args": guarded})
-    # A pipe of our own, because a kernel's sys.stderr may have no descriptor.
-    with os.fdopen(stderr.begin(), "w") as file:
-        async with stdio_client(given, errlog=file) as streams:
-            file.close()  # the process has its own
-            yield streams
-
-
-@contextlib.asynccontextmanager
-async def _over_http(remote: Remote, hooks: dict[str, list[Any]]) -> AsyncIterator[Any]:
-    timeout = httpx2.Timeout(CONNECT, read=None)  # how long a call may take, the host decides
-    async with (
-        httpx2.AsyncClient(
-            headers=remote.headers, timeout=timeout, event_hooks=hooks, trust_env=not settings.is_here(remote.url)
-        ) as client,
-        streamable_http_client(remote.url, http_client=client) as streams,
-    ):
-        yield streams
+@asynccontextmanager
+async def transport(target: Target, log: Any) -> AsyncIterator[Any]:
+    """How the SDK reaches a server; what a process writes beside the protocol goes to `log`."""
+    async with AsyncExitStack() as stack:
+        inner: AbstractAsyncContextManager[Any]
+        if isinstance(target, MCPServer):
+            inner = InMemoryTransport(target)
+        elif isinstance(target, StdioServerParameters):
+            if not target.cwd and not shutil.which(target.command, path=(target.env or {}).get("PATH")):
+                raise FileNotFoundError(f"there is no program {target.command}")
+            if os.name == "posix":
+                args = ["-c", _WITH_KERNEL, "sh", target.command, *target.args]
+                target = target.model_copy(update={"command": "/bin/sh", "args": args})
+            inner = stdio_client(target, errlog=log)  # a kernel's own sys.stderr may have no descriptor
+        else:
+            timeout = httpx2.Timeout(CONNECT, read=None)  # how long a call may take, the host decides
+            http = _Http(headers=target.headers, timeout=timeout, trust_env=not settings.is_here(target.url))
+            if target.sse:
+                inner = sse_client(target.url, httpx_client_factory=lambda *_, **__: http)
+            else:
+                await stack.enter_async_context(http)
+                inner = streamable_http_client(target.url, http_client=http)
+        yield await stack.enter_async_context(inner)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -10,14 +11,13 @@ from llmlab.mcp.offers import Offer
 from llmlab.show import widgets
 from llmlab.show.view import COLOURS, View, pretty
 
-SECONDS = 300.0
 PARTS = ("parameters", "output", "annotations")
 
 
 class Approval:
     """For `Host.open(…, approve=Approval())`: shows each call and waits for a click. No answer in time is a no."""
 
-    def __init__(self, seconds: float = SECONDS):
+    def __init__(self, seconds: float = 300.0):
         self.seconds = seconds
 
     async def __call__(self, server: str, offer: Offer, arguments: dict[str, Any] | None) -> bool:
@@ -31,31 +31,26 @@ class Approval:
             print(f"{asked.text}\nDeclined: only a running notebook can ask.")
             return False
         answered: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        yes = ipywidgets.Button(description="Approve", button_style="primary")
-        no = ipywidgets.Button(description="Decline")
-        buttons = ipywidgets.HBox([yes, no])
-        box = ipywidgets.VBox([ipywidgets.HTML(asked.html), buttons])
+        buttons = [ipywidgets.Button(description=name) for name in ("Approve", "Decline")]
+        buttons[0].button_style = "primary"
 
-        def answer(button: Any, agreed: bool) -> None:
-            async def work() -> None:
-                if not answered.done():
-                    answered.set_result(agreed)
+        async def answer(agreed: bool) -> None:
+            if not answered.done():
+                answered.set_result(agreed)
 
-            widgets.on_click(button, work)
-
-        answer(yes, True)
-        answer(no, False)
+        for button, agreed in zip(buttons, (True, False), strict=True):
+            widgets.on_click(button, partial(answer, agreed))
+        box = ipywidgets.VBox([ipywidgets.HTML(asked.html), ipywidgets.HBox(buttons)])
         display(widgets.Panel(box, asked))
         said = "Not answered."
         try:
             async with asyncio.timeout(self.seconds):
-                agreed = await answered
-            said = "Approved." if agreed else "Declined."
+                said = "Approved." if await answered else "Declined."
         except TimeoutError:
-            agreed, said = False, f"Not answered in {self.seconds:g} seconds, so declined."
+            said = f"Not answered in {self.seconds:g} seconds, so declined."
         finally:  # an interrupt, too
             box.children = [box.children[0], ipywidgets.HTML(f"<b>{said}</b>")]
-        return agreed
+        return said == "Approved."
 
 
 def question(offer: Offer, arguments: dict[str, Any] | None) -> View:
