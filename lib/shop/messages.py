@@ -22,7 +22,6 @@ NEW = "INSERT INTO posts (channel_id, author, posted_at, text) SELECT id, ?, ?, 
 
 Channel = Annotated[str, Field(max_length=WORD, description="Name of a channel, as list_channels gives it")]
 Word = Annotated[str, Field(min_length=1, max_length=WORD, description="A word or a part of one")]
-Text = Annotated[str, Field(min_length=1, max_length=TEXT)]
 ChannelInfo = TypedDict("ChannelInfo", {"name": str, "topic": str, "posts": int})
 Post = TypedDict("Post", {"id": int, "channel": str, "author": str, "posted_at": str, "text": str})
 Posts = TypedDict("Posts", {"next_offset": Further, "posts": list[Post]})
@@ -52,7 +51,7 @@ def search_posts(board: Board, text: Word, offset: Offset = 0, limit: Limit = 10
     return page("posts", found, offset, limit)
 
 
-def post_message(board: Board, channel: Channel, text: Text) -> Post:
+def post_message(board: Board, channel: Channel, text: Annotated[str, Field(min_length=1, max_length=TEXT)]) -> Post:
     """Post a text in a channel, for all of the staff to read."""
     check_channel(board, channel)
     new = (AUTHOR, board.clock().isoformat(" ", "minutes"), text, channel)

@@ -54,8 +54,7 @@ def read_range(file: Path, sheet: Sheet, cells: Cells) -> list[list[Value]]:
     if not 0 < (size := max(right - left + 1, 0) * max(bottom - top + 1, 0)) <= CELLS:
         corners = f"A range goes from its upper left cell to its lower right one and has at most {CELLS} cells"
         raise Refusal(f"{corners}, but {cells} has {size}")
-    area = opened(file, sheet).iter_rows(top, bottom, left, right, values_only=True)
-    return [[plain(value) for value in row] for row in area]
+    return [[plain(v) for v in row] for row in opened(file, sheet).iter_rows(top, bottom, left, right, True)]
 
 
 def rows(file: Path, name: str) -> list[dict[str, Value]]:

@@ -64,7 +64,8 @@ class Shop:
 def lay_out(folder: Path) -> Shop:
     """Make a fresh copy of the shop in a new or empty folder, or in place of an earlier copy."""
     shop = Shop(folder.resolve())
-    if shop.db.exists():  # an earlier copy
+    mark = shop.folder / ".llmlab-shop"
+    if mark.exists():  # an earlier copy: everything in it is ours
         for path in shop.folder.rglob("*"):
             if not path.is_symlink():
                 path.chmod(stat.S_IRWXU)  # Git's objects are read-only, and Windows deletes no such files
@@ -72,6 +73,7 @@ def lay_out(folder: Path) -> Shop:
     shop.folder.mkdir(parents=True, exist_ok=True)
     if any(shop.folder.iterdir()):
         raise LabError(f"The shop is laid out in an empty folder, but {folder} has other files; choose another.")
+    mark.touch()
     for script, db in (("shop.sql", shop.db), ("messages.sql", shop.messages)):
         with closing(sqlite3.connect(db)) as connection:
             connection.executescript(f"PRAGMA synchronous = OFF;\n{(SOURCE / script).read_text('utf-8')}")
