@@ -36,7 +36,7 @@ class Settings:
     currency: str = "USD"
     box: str | None = None
     gguf: Path | None = None
-    adapter: Path | None = None  # a LoRA in GGUF, laid over the standard model
+    adapter: bool = True  # whether requests with tools use the one that teaches the standard model to call them
     threads: int = min(os.cpu_count() or 2, 4)
     timeout: float = 120.0
     replay: Path | None = None
@@ -72,8 +72,8 @@ _READ: dict[str, Callable[[str], Any]] = {
     "price_out": _number,
     "threads": lambda text: int(_number(text, 1)),
     "timeout": lambda text: _number(text, 0.001),
-    "strict": lambda text: text == "1",
-    **dict.fromkeys(("gguf", "adapter", "replay", "record", "cache", "state"), lambda text: Path(text).expanduser()),
+    **dict.fromkeys(("strict", "adapter"), lambda text: text == "1"),
+    **dict.fromkeys(("gguf", "replay", "record", "cache", "state"), lambda text: Path(text).expanduser()),
 }  # the others are taken as they are
 
 

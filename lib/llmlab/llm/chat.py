@@ -22,6 +22,10 @@ T = TypeVar("T")
 
 SEED = 0  # at temperature 0; above it a seed is drawn for each call, and kept in the reply
 MAX_TOKENS = 512
+ADAPTER = "llmlab.adapter.sha256"  # in the provenance of a model that has one for calling tools
+LORA = [
+    {"id": 0, "scale": 1.0}
+]  # llama.cpp lays it over the model for this request; without tools the model is the makers'
 _OPTIONAL = ("seed", "temperature", "stream_options", "logprobs", "top_logprobs")
 _NOT_TAKEN = re.compile(r"support|unknown|unrecogni|unexpected|not (permitted|allowed)", re.I)
 
@@ -79,6 +83,7 @@ class Model:
         }
         if tools:
             body["tools"] = [_offered(given) for given in tools]
+            body |= {"lora": LORA} if ADAPTER in self.provenance else {}
             self._need("tools")
         if schema is not None:
             body["response_format"] = _response_format(schema)

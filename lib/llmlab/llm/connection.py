@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 import httpx2
 import openai
@@ -16,7 +17,7 @@ import openai
 from llmlab import redaction, settings
 from llmlab.errors import SettingsError
 from llmlab.llm import local, recording, shared, weights
-from llmlab.llm.chat import Model, Source
+from llmlab.llm.chat import ADAPTER, Model, Source
 
 PATIENCE = 5  # seconds; a server that asks for a longer pause is an error now, instead of a cell that hangs
 
@@ -63,6 +64,9 @@ _Way = tuple[shared.Server, recording.Transport, frozenset[str] | None]  # with 
 
 async def _embedded(config: settings.Settings, label: str) -> _Way:
     server = await asyncio.to_thread(local.start, config)
+    if not config.adapter:
+        without = {name: value for name, value in server.provenance.items() if name != ADAPTER}
+        server = shared.Server(server.base_url, server.api_key, server.name, without)
     return server, _live(config, label, server.base_url), local.CAPABILITIES
 
 
@@ -82,9 +86,14 @@ async def _replayed(config: settings.Settings, label: str) -> _Way:
 
 
 def _live(config: settings.Settings, label: str, base_url: str) -> recording.Transport:
-    # A connection for each request: none belongs to an event loop that a script's asyncio.run has ended.
-    limits = httpx2.Limits(max_keepalive_connections=0)
-    send = httpx2.AsyncHTTPTransport(proxy=proxy_of(base_url), limits=limits).handle_async_request
+    pools: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx2.AsyncHTTPTransport] = WeakKeyDictionary()
+
+    async def send(request: httpx2.Request) -> httpx2.Response:
+        # Connections belong to the event loop that opened them, and a script may call asyncio.run more than once.
+        loop = asyncio.get_running_loop()
+        pool = pools.get(loop) or pools.setdefault(loop, httpx2.AsyncHTTPTransport(proxy=proxy_of(base_url)))
+        return await pool.handle_async_request(request)
+
     made = recording.Transport(send, label, httpx2.URL(base_url).path.rstrip("/"))
     if config.record:
         made.file = recording.file_in(config.record, config.chapter)

@@ -23,6 +23,7 @@ SLOTS = 4  # requests that are answered side by side
 SLOT_TOKENS = 8192  # the context of each
 BATCH_TOKENS = 512  # read in one go
 CACHE_MIB = 128  # of prompts whose slot has gone to another conversation; llama.cpp would keep up to 8 GiB
+ADAPTERS = {"standard": settings.DATA / "adapter" / "tools.gguf"}  # what it was taught: data/adapter/README.md
 CAPABILITIES = frozenset({"tools", "json_schema", "logprobs"})
 
 # The templates inside the catalogue's files do not lead to tool calls: the Qwen models write a call as a block of JSON,
@@ -64,7 +65,8 @@ class Embedded(shared.Server):
         if template is not None:
             params.use_jinja, params.chat_template = True, template
         if adapter is not None:
-            params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(adapter), 1.0)]
+            # Loaded, and not in use: a request that offers tools asks for it (`Model.chat`).
+            params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(adapter), 0.0)]
         try:
             self._server: Any = xllamacpp.Server(params)
             # Stopped before its main loop runs, the server would wait for that loop for ever (seen with xllamacpp
@@ -83,35 +85,34 @@ class Embedded(shared.Server):
             "llmlab.context_tokens": SLOT_TOKENS,
         }
         address = f"{self._server.listening_address}/v1"
-        super().__init__(address, key, name, provenance, str(adapter) if adapter else None)
+        super().__init__(address, key, name, provenance)
 
     def stop(self) -> None:
         """Free the model's memory and close the port."""
         self._server = None
 
 
-_running: dict[tuple[Path, Path | None], Embedded] = {}
+_running: dict[Path, Embedded] = {}
 _starting = threading.Lock()  # `connect` starts it in a thread; two at once have to get the same
 
 
 def start(config: settings.Settings) -> shared.Server:
     """The model in the box: the lab's shared server where it serves this model, else one in this process, which is started
-    once for each file, with and without an adapter."""
+    once for each file."""
     about: dict[str, Any]
     if config.gguf:  # another model keeps the template that its maker put inside
         file, about = config.gguf, {"name": config.gguf.stem, "template": None, "adapter": None}
     else:
         chosen = weights.choose(config.box, config.cache)[0]
-        adapter = config.adapter if chosen.key == "standard" else None
-        if found := shared.find(chosen.key, adapter):
+        if found := shared.find(chosen.key):
             redaction.hide(found.api_key)
             return found
         file = weights.find(chosen, config.cache)
-        about = {"name": chosen.name, "sha256": chosen.sha256, "adapter": adapter}
+        about = {"name": chosen.name, "sha256": chosen.sha256, "adapter": ADAPTERS.get(chosen.key)}
     with _starting:
-        if (file, about["adapter"]) not in _running:
-            _running[file, about["adapter"]] = Embedded(file, config.threads, **about)
-        return _running[file, about["adapter"]]
+        if file not in _running:
+            _running[file] = Embedded(file, config.threads, **about)
+        return _running[file]
 
 
 def stop_all() -> None:

@@ -32,7 +32,6 @@ class Server:
     api_key: str = field(repr=False)
     name: str
     provenance: dict[str, Any]
-    adapter: str | None = None  # the path of the one that is laid over the model
 
 
 def begin(box: str) -> subprocess.Popen[bytes]:
@@ -48,8 +47,8 @@ def begin(box: str) -> subprocess.Popen[bytes]:
     return process
 
 
-def find(box: str, adapter: Path | None = None) -> Server | None:
-    """The lab's server, once it is ready; None where there is none for this model with this adapter, or it has ended."""
+def find(box: str) -> Server | None:
+    """The lab's server, once it is ready; None where there is none for this model, or it has ended."""
     until = time.monotonic() + START_SECONDS
     while (named := os.environ.get(VARIABLE)) and time.monotonic() < until:
         try:
@@ -59,8 +58,7 @@ def find(box: str, adapter: Path | None = None) -> Server | None:
         except (OSError, ValueError, psutil.NoSuchProcess):
             return None
         if "served" in found:
-            server = Server(**found["served"])
-            return server if server.adapter == (str(adapter) if adapter else None) else None
+            return Server(**found["served"])
         time.sleep(0.1)
     return None
 
