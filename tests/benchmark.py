@@ -136,7 +136,6 @@ def computed_again() -> str:
     """The share of the recorded tokens that the model computed again, although it had seen them before.
 
     A request has seen before what it shares, from the beginning, with an earlier request of its chapter and the reply.
-    llama.cpp tells for each request how many tokens came from its cache.
     """
     box = local.start(settings.load())  # any size: they read alike
     headers = {"authorization": f"Bearer {box.api_key}"}

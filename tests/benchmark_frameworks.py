@@ -47,13 +47,12 @@ from shop import lay_out, query
 
 SCRIPT = ROOT / "tests" / "frameworks" / "loop.py"
 LOOPS = ("llmlab", "langgraph", "smolagents")
-# Six orders for each kind of question, whose answers differ. What is right is asked from the same database as the tools.
+# Six orders for each kind of question, whose answers differ; the last kind takes two tools. What is right the database tells.
 ORDERS = {
     "What is the status of order {order}?": ("status", 1004, 1020, 1027, 1083, 1148, 1150),
     "Who placed order {order}?": ("name", 1009, 1031, 1053, 1075, 1097, 1119),
     "In which city does our customer {name} live?": ("city", 1046, 1081, 1084, 1096, 1108, 1133),
     "Why was order {order} returned?": ("reason", 1022, 1029, 1052, 1064, 1106, 1130),
-    # takes two tools, one after the other
     "In which city does the customer who placed order {order} live?": ("city", 1019, 1021, 1045, 1055, 1078, 1118),
 }
 
@@ -88,11 +87,6 @@ class Meter:
     def __exit__(self, *exc: object) -> None:
         self._server.shutdown()
         self._server.server_close()
-
-    def take(self) -> list[tuple[float, int, int]]:
-        """The calls since the last time."""
-        taken, self.calls = self.calls, []
-        return taken
 
     def _handler(meter, upstream: httpx2.URL) -> type[BaseHTTPRequestHandler]:
         class Handler(BaseHTTPRequestHandler):
@@ -158,7 +152,8 @@ def measure(loops: dict[str, Loop], meter: Meter, asked: list[dict[str, str]]) -
         for name, loop in loops.items():
             began = time.perf_counter()
             done = loop.solve(task["task"])
-            seconds, calls = time.perf_counter() - began, meter.take()
+            seconds, calls = time.perf_counter() - began, meter.calls
+            meter.calls = []
             right = bool(re.search(rf"\b{re.escape(task['expected'])}\b", done["answer"], re.I))
             row = {"variant": name, **task, **done, "right": right}
             row |= {"calls": len(calls), "input": sum(c[1] for c in calls), "output": sum(c[2] for c in calls)}

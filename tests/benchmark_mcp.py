@@ -1,8 +1,7 @@
 """What a host with its tap costs over the SDK's own client, as ratios within one run. Nothing is asserted.
 
 `.venv/bin/python tests/benchmark_mcp.py` prints a table and writes data/measured/mcp.json. Calls of both go in turn to
-the same server, which is a process of its own. On a busy machine the processor time of both ends tells more than the
-clock; what a call takes at the server is the mean of all calls.
+the same server, a process of its own. On a busy machine the processor time of both ends tells more than the clock.
 """
 
 from __future__ import annotations
