@@ -30,27 +30,21 @@ def weather(city: str) -> str:
 
 
 class Fruit(BaseModel):
-    """A fruit."""
-
     name: str
     seeds: int
 
 
-async def test_a_string_is_sent_as_one_user_message_at_temperature_0_with_the_fixed_seed(stub: Stub) -> None:
-    answer = await (await stub.model()).chat("Hi")
-    message, fixed = {"role": "user", "content": "Hi"}, {"temperature": 0.0, "max_tokens": 512, "seed": SEED}
-    assert stub.asked == [{"model": "stub-model", "messages": [message], **fixed}]
-    assert stub.headers[0]["authorization"] == f"Bearer {KEY}"
-    assert not [name for name in stub.headers[0] if name.startswith("x-llmlab")]
-    assert (answer.request, answer.seed) == (stub.asked[0], SEED)
-
-
-async def test_above_temperature_0_a_seed_is_drawn_for_each_call_and_kept(stub: Stub) -> None:
+async def test_a_string_is_one_user_message_with_the_fixed_seed_and_above_temperature_0_a_drawn_one(stub: Stub) -> None:
     model = await stub.model()
-    first, second = [await model.chat("Hi", temperature=0.7) for _ in range(2)]
-    assert first.seed != second.seed
-    assert [first.seed, second.seed] == [body["seed"] for body in stub.asked]
-    assert (await model.chat("Hi", temperature=0.7, seed=7)).seed == stub.asked[2]["seed"] == 7
+    answers = [await model.chat("Hi"), *[await model.chat("Hi", temperature=0.7) for _ in range(2)]]
+    answers.append(await model.chat("Hi", temperature=0.7, seed=7))
+    message, fixed = {"role": "user", "content": "Hi"}, {"temperature": 0.0, "max_tokens": 512, "seed": SEED}
+    assert stub.asked[0] == {"model": "stub-model", "messages": [message], **fixed}
+    assert stub.headers[0]["authorization"] == f"Bearer {KEY}"
+    assert not [name for headers in stub.headers for name in headers if name.startswith("x-llmlab")]
+    assert [answer.request for answer in answers] == stub.asked
+    assert [answer.seed for answer in answers] == [body["seed"] for body in stub.asked]
+    assert len({SEED, 7, *(answer.seed for answer in answers)}) == 4
 
 
 async def test_a_pydantic_class_becomes_the_schema_of_the_reply_which_is_read_as_its_object(stub: Stub) -> None:
@@ -74,19 +68,12 @@ async def test_a_reply_of_another_shape_is_an_error_that_says_what_does_not_fit(
         answer.parse(Fruit)
     assert caught.value.kind == "not_json"
     assert len(str(caught.value)) < 500
-    if text == "A plum.":
-        with pytest.raises(ModelError, match=r"begins 'A plum\.'"):
-            answer.json()
 
 
-@pytest.mark.parametrize(
-    ("text", "calls"),
-    [
-        ("The capital of France is Paris.", {}),
-        ("", {"weather": '{"city": "Paris, France"}', "ping": "{}"}),
-        ("Let me look.", {"weather": '{"city": "Zürich"}'}),
-    ],
-)
+PARIS, PING = {"weather": '{"city": "Paris, Île-de-France"}'}, {"ping": "{}"}
+
+
+@pytest.mark.parametrize(("text", "calls"), [("It is Paris.", {}), ("", PARIS | PING), ("Let me look.", PARIS)])
 async def test_a_streamed_reply_is_the_same_as_a_plain_one(stub: Stub, text: str, calls: dict[str, str]) -> None:
     stub.answers = [answer := reply(text, calls)]
     answer["choices"][0]["logprobs"] = {"content": [{"token": "x", "logprob": -0.5}]}
@@ -98,15 +85,14 @@ async def test_a_streamed_reply_is_the_same_as_a_plain_one(stub: Stub, text: str
     one, other = ({**vars(answer), "seconds": 0, "first_token_seconds": 0} for answer in (plain, streamed))
     assert one == other
     assert plain.message == streamed.message
-    assert (plain.text, len(plain.tool_calls)) == (text, len(calls))
-    assert (plain.input_tokens, plain.output_tokens, plain.cached_tokens) == (10, 5, 4)
+    used = (plain.input_tokens, plain.output_tokens, plain.cached_tokens)
+    assert (plain.text, len(plain.tool_calls), used) == (text, len(calls), (10, 5, 4))
 
 
-async def test_a_server_may_answer_whole_and_several_choices_are_not_streamed_into_one_another(stub: Stub) -> None:
+async def test_a_server_may_answer_whole_and_several_choices_do_not_stream(stub: Stub) -> None:
     stub.answers = [Raw(json.dumps(reply("All at once.")))]
     model = await stub.model()
-    answer = await model.chat("Hi", stream=True)
-    assert (answer.text, answer.input_tokens) == ("All at once.", 10)
+    assert (await model.chat("Hi", stream=True)).text == "All at once."
     await model.chat("Hi", stream=True, n=2)
     assert "stream" not in stub.asked[1]
 
@@ -207,7 +193,7 @@ async def test_a_capability_is_found_out_once(stub: Stub, capability: str, answe
     stub.answers, model.abilities = [error(401, "bad key")], {}
     with pytest.raises(ModelError, match="bad key"):
         await model.can(capability)
-    assert model.abilities == {}, "a key that is refused says nothing about the model"
+    assert model.abilities == {}, "it says nothing about the model"
 
 
 COMPLAINTS = {
@@ -219,9 +205,7 @@ COMPLAINTS = {
 
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize("field", COMPLAINTS)
-async def test_a_field_that_a_server_does_not_take_is_left_out_and_the_reply_says_so(
-    stub: Stub, field: str, streamed: bool
-) -> None:
+async def test_a_field_that_a_server_does_not_take_is_left_out(stub: Stub, field: str, streamed: bool) -> None:
     stub.answers = [error(400, COMPLAINTS[field]), reply()]
     model = await stub.model()
     first, second = [await model.chat("Hi", stream=streamed) for _ in range(2)]
@@ -235,16 +219,15 @@ async def test_a_field_that_a_server_does_not_take_is_left_out_and_the_reply_say
     assert first.seed == (None if field == "seed" else SEED)
 
 
-async def test_several_fields_may_be_left_out_but_a_value_out_of_range_is_an_error(stub: Stub) -> None:
+async def test_a_second_field_may_be_left_out_too_but_a_value_out_of_range_is_an_error(stub: Stub) -> None:
     extra = Raw('{"detail": [{"loc": ["body", "seed"], "msg": "Extra inputs are not permitted"}]}', 422)
     wrong = error(400, "Invalid 'temperature': above the maximum value. Expected a value <= 2, but got 5.")
     stub.answers = [error(400, COMPLAINTS["max_tokens"]), extra, reply(), wrong]
     model = await stub.model()
-    answer = await model.chat("Hi")
-    assert answer.note == "Not taken by this server: max_tokens (sent as max_completion_tokens), seed."
-    with pytest.raises(ModelError) as caught:
+    assert "max_tokens (sent as max_completion_tokens), seed." in (await model.chat("Hi")).note
+    with pytest.raises(ModelError, match="got 5"):
         await model.chat("Hi", temperature=5)
-    assert (caught.value.kind, len(stub.asked)) == ("bad_request", 4)
+    assert len(stub.asked) == 4
 
 
 async def test_the_key_is_in_no_trace_recording_or_error(stub: Stub, tmp_path: Path) -> None:

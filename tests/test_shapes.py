@@ -111,7 +111,6 @@ async def test_arguments_that_are_no_json_go_back_as_json(wrote: str, back: Any)
     ("message", "says"),
     [
         ({"content": ""}, "answered with nothing (finish reason stop)"),
-        ({"content": None}, "answered with nothing"),
         ({"content": "  \n"}, "answered with nothing"),
         ({"content": [], "reasoning_content": "x" * 1200}, "wrote 1,200 characters of reasoning"),
         ({"content": None, "reasoning": "abc"}, "wrote 3 characters of reasoning"),

@@ -45,15 +45,13 @@ def test_steps_stand_in_the_order_in_which_they_began_with_their_parents() -> No
         with trace.step("tool", "clock"):
             pass
     after = trace.event("after", to="editor")
-    whole = [(1, None, "outer"), (2, 1, "inner"), (3, 2, "chat"), (4, 3, "said"), (5, 1, "clock"), (6, None, "after")]
-    assert shape(trace) == whole
-    assert [step.kind for step in trace] == ["span", "span", "model", "event", "tool", "event"]
+    steps = [(1, None, "outer"), (2, 1, "inner"), (3, 2, "chat"), (4, 3, "said"), (5, 1, "clock"), (6, None, "after")]
+    assert shape(trace) == steps
     assert [step.name for step in trace.children(1)] == ["inner", "clock"]
     assert [step.name for step in trace.of("event")] == ["said", "after"]
     assert (trace.steps[0].get("about"), trace.steps[0].get("nothing", "default")) == ("all", "default")
     assert (after.status, after.seconds, after.get("to")) == ("ok", 0, "editor")
-    assert chat.status == "ok"
-    assert chat.end >= chat.start >= 0
+    assert (chat.status, chat.end >= chat.start >= 0) == ("ok", True)
 
 
 async def test_steps_of_parallel_tasks_and_threads_have_ids_of_their_own_and_the_parent_that_is_open_there() -> None:
@@ -164,8 +162,8 @@ async def test_calls_side_by_side_may_not_go_over_a_budget_together() -> None:
     assert await part(8) == 2, "and all together count for the whole"
 
 
-def test_a_part_of_a_trace_is_held_to_a_budget_of_its_own_and_counts_for_the_whole() -> None:
-    trace, other = Trace(budget=Budget(steps=6)), Trace()
+def test_a_part_of_a_trace_is_held_to_a_budget_of_its_own() -> None:
+    trace, other = Trace(), Trace()
     call(trace)
     with trace.limit(Budget(steps=2)) as spent:
         call(other)
@@ -173,12 +171,8 @@ def test_a_part_of_a_trace_is_held_to_a_budget_of_its_own_and_counts_for_the_who
         call(trace, "tool")
         with pytest.raises(BudgetExceeded, match="2 model and tool steps"):
             call(trace)
+    call(trace)
     assert (spent.model_calls, spent.tool_calls, spent.tokens, spent.cost) == (1, 1, 10, 0.5)
-    for _ in range(3):
-        call(trace)
-    with trace.limit(Budget(steps=100)), pytest.raises(BudgetExceeded, match="6 model and tool steps"):
-        call(trace)
-    assert len(trace) == 6
 
 
 def test_totals_are_the_sum_over_the_steps_of_a_trace_or_a_part() -> None:
@@ -232,12 +226,9 @@ def test_with_a_path_each_finished_step_is_on_disk_at_once(tmp_path: Path) -> No
 
 HEAD = '{"llmlab_trace": 1, "name": "x"}\n'
 STEP = '{"id": %s, "parent": null, "kind": "span", "name": "", "start": 0}\n'
-ODD_FIELD = STEP.replace("}", ', "color": 1}') % 1
 
 
-@pytest.mark.parametrize(
-    "junk", [None, "", '"\udcff"', "[]\n", HEAD + "[1]\n", HEAD + ODD_FIELD, HEAD + STEP % '"a"' + STEP % 2]
-)
+@pytest.mark.parametrize("junk", [None, "", '"\udcff"', "[]\n", HEAD + "[1]\n", HEAD + STEP % '"a"' + STEP % 2])
 def test_what_is_no_trace_is_refused_in_a_sentence(junk: str | None, tmp_path: Path) -> None:
     file = tmp_path / "junk.jsonl"
     if junk is not None:
@@ -294,12 +285,8 @@ def attempt(file: Path, calls: str, name: str = "run") -> str:
     return ", ".join(ask(trace, asked, answer) for asked, answer in calls.split())
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "run.jsonl"
-
-
-def test_calls_that_were_finished_are_kept_whatever_their_order(file: Path) -> None:
+def test_calls_that_were_finished_are_kept_whatever_their_order(tmp_path: Path) -> None:
+    file = tmp_path / "run.jsonl"
     assert attempt(file, "a1 a2 b3") == "1, 2, 3"
     assert attempt(file, "a-") == "kept 1", "broken off at once"
     assert attempt(file, "b- a- a- a4 c5") == "kept 3, kept 1, kept 2, 4, 5"
@@ -315,7 +302,8 @@ def test_calls_that_were_finished_are_kept_whatever_their_order(file: Path) -> N
     assert [ask(trace, "a", "1"), ask(trace, "a", "2")] == ["1", "2"], "without a file nothing is kept"
 
 
-def test_a_line_that_was_cut_costs_its_own_call_and_no_other(file: Path) -> None:
+def test_a_line_that_was_cut_costs_its_own_call_and_no_other(tmp_path: Path) -> None:
+    file = tmp_path / "run.jsonl"
     file.touch()  # there was no room for the first line
     attempt(file, "a1 b2")
     for cut in (1, 30, 1):  # twice in a row, in each attempt
@@ -324,7 +312,8 @@ def test_a_line_that_was_cut_costs_its_own_call_and_no_other(file: Path) -> None
     assert len(Trace.load(file)) == 2
 
 
-def test_a_run_goes_on_under_its_own_name_only(file: Path) -> None:
+def test_a_run_goes_on_under_its_own_name_only(tmp_path: Path) -> None:
+    file = tmp_path / "run.jsonl"
     redaction.hide(KEY)
     name = f"sum of {Path.home()}/a.txt with {KEY}" + "a" * 10_000
     ask(Trace.resume(file, name), f"read {KEY}", f"it is {KEY}")
@@ -334,8 +323,10 @@ def test_a_run_goes_on_under_its_own_name_only(file: Path) -> None:
     assert len(str(caught.value)) < 400
 
 
-def test_a_full_disk_is_said_in_a_sentence_and_leaves_no_half_line(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    trace = Trace.resume(file, "run")
+def test_a_full_disk_is_said_in_a_sentence_and_leaves_no_half_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trace = Trace.resume(file := tmp_path / "run.jsonl", "run")
     ask(trace, "a", "1")
 
     def full(descriptor: int) -> None:

@@ -62,9 +62,8 @@ async def main() -> None:
     args = parser.parse_args()
     model = await connect(args.size)
     good, of, took = Counter[int](), Counter[int](), 0.0
-    for question in json.loads((HERE / "questions.json").read_text(encoding="utf-8")):
-        if args.only and question["id"] not in args.only:
-            continue
+    questions = json.loads((HERE / "questions.json").read_text(encoding="utf-8"))
+    for question in [q for q in questions if not args.only or q["id"] in args.only]:
         well, run, seconds = await ask(model, args.agent, question)
         good[question["calls"]] += well
         of[question["calls"]] += 1

@@ -126,9 +126,8 @@ def main() -> None:
     template = None if args.template == "none" else Path(args.template).read_text(encoding="utf-8")
     data = json.loads((HERE / f"{args.set}.json").read_text(encoding="utf-8"))
     by_kind: dict[str, list[Any]] = defaultdict(list)
-    for item in data["items"]:
-        if not args.kinds or item["kind"] in args.kinds:
-            by_kind[item["kind"]].append(item)
+    for item in [item for item in data["items"] if not args.kinds or item["kind"] in args.kinds]:
+        by_kind[item["kind"]].append(item)
     chosen = [item for same_kind in by_kind.values() for item in same_kind[:: args.every]]
     items = sorted(chosen, key=lambda item: item["world"])  # a world's tools stay cached
     box = Embedded(gguf, config.threads, gguf.stem, template, "not asked", args.adapter)
