@@ -87,14 +87,10 @@ async def test_a_streamed_reply_is_the_same_as_a_plain_one(stub: Stub, text: str
     assert plain.message == streamed.message
     used = (plain.input_tokens, plain.output_tokens, plain.cached_tokens)
     assert (plain.text, len(plain.tool_calls), used) == (text, len(calls), (10, 5, 4))
-
-
-async def test_a_server_may_answer_whole_and_several_choices_do_not_stream(stub: Stub) -> None:
-    stub.answers = [Raw(json.dumps(reply("All at once.")))]
-    model = await stub.model()
-    assert (await model.chat("Hi", stream=True)).text == "All at once."
+    stub.answers = [Raw(json.dumps(answer))]
+    assert (await model.chat("Hi", stream=True)).message == plain.message, "a server may answer whole"
     await model.chat("Hi", stream=True, n=2)
-    assert "stream" not in stub.asked[1]
+    assert "stream" not in stub.asked[-1], "several choices are not streamed into one another"
 
 
 async def test_a_reply_costs_what_the_configured_prices_say_and_without_usage_counts_no_tokens(stub: Stub) -> None:
@@ -106,6 +102,8 @@ async def test_a_reply_costs_what_the_configured_prices_say_and_without_usage_co
     stub.answers = [reply(usage=None)]
     answer = await free.chat("Hi")
     assert (answer.text, answer.input_tokens, answer.output_tokens, answer.cached_tokens) == ("Hello.", 0, 0, 0)
+    with pytest.raises(ModelError, match=r"has to be JSON, but begins 'Hello\.'"):
+        answer.json()
 
 
 async def test_a_tool_is_offered_and_its_call_goes_round_through_the_conversation(stub: Stub) -> None:

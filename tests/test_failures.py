@@ -50,14 +50,9 @@ FAULTS: dict[str, tuple[Raw | dict[str, Any], str, str]] = {
     "no choices": (Raw('{"choices": []}'), "not_json", "choices[0].message"),
     "no message": (Raw('{"choices": [{"text": "Hi"}]}'), "not_json", "choices[0].message"),
     "no text": (Raw('{"choices": [{"message": {"content": 7}}]}'), "not_json", "choices[0].message"),
-    "no name": (
-        Raw('{"choices": [{"message": {"tool_calls": [{"function": {"name": []}}]}}]}'),
-        "not_json",
-        "choices[0]",
-    ),
+    "no name": (Raw('{"choices": [{"message": {"tool_calls": [{"function": {"name": 1}}]}}]}'), "not_json", "choices"),
     "a reply cut short": (Raw(json.dumps(reply())[:40], cut=True), "cut_off", "broke off"),
 }
-PAUSES = ("a long pause", "a long pause in ms", "a pause until")
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
@@ -76,7 +71,7 @@ async def test_a_fault_is_one_sentence_and_the_trace_is_kept(stub: Stub, fault: 
     assert (failed.status, failed.error, failed.get("error.type")) == ("error", said, kind)
     assert failed.response == answer or not isinstance(answer, dict)
     assert failed.request["messages"] == [{"role": "user", "content": "And now?"}]
-    if fault in PAUSES:
+    if "pause" in fault:
         assert len(stub.asked) == 2, "it does not wait for minutes in silence"
 
 

@@ -49,7 +49,7 @@ def test_steps_stand_in_the_order_in_which_they_began_with_their_parents() -> No
     assert shape(trace) == steps
     assert [step.name for step in trace.children(1)] == ["inner", "clock"]
     assert [step.name for step in trace.of("event")] == ["said", "after"]
-    assert (trace.steps[0].get("about"), trace.steps[0].get("nothing", "default")) == ("all", "default")
+    assert (trace.steps[0].get("about"), chat.get("nothing", "default")) == ("all", "default")
     assert (after.status, after.seconds, after.get("to")) == ("ok", 0, "editor")
     assert (chat.status, chat.end >= chat.start >= 0) == ("ok", True)
 
