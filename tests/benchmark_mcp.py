@@ -1,8 +1,7 @@
 """What a host with its tap costs over the SDK's own client, as ratios within one run. Nothing is asserted.
 
 `.venv/bin/python tests/benchmark_mcp.py` prints a table and writes data/measured/mcp.json. Calls of both go in turn to
-the same server, which is a process of its own. On a busy machine the processor time of both ends tells more than the
-clock; what a call takes at the server is the mean of all calls.
+the same server, a process of its own. On a busy machine the processor time of both ends tells more than the clock.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from importlib import metadata
@@ -23,6 +21,7 @@ import psutil
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
+from benchmark import in_turn
 from llmlab.mcp.host import Host
 from llmlab.measure import MEASURED, Measured, machine
 
@@ -38,17 +37,8 @@ async def main():
 
 asyncio.run(main())
 """
-LAB = ("calendar", "messages", "orders", "repository", "sheet")
+LAB = ("orders", "calendar", "messages", "repository", "sheet")
 SUM = {"a": 1, "b": 2}
-
-Call = Callable[[], Awaitable[Any]]
-
-
-async def taken(call: Call) -> tuple[float, float]:
-    """Milliseconds by the clock and of the processor."""
-    clock, processor = time.perf_counter(), time.process_time()
-    await call()
-    return 1000 * (time.perf_counter() - clock), 1000 * (time.process_time() - processor)
 
 
 def servers() -> float:
@@ -58,7 +48,7 @@ def servers() -> float:
 
 
 async def call_ratio(url: str | None, mode: str, rounds: int = 500) -> dict[str, float]:
-    """A call through the host over the same call with the bare client, medians of interleaved calls."""
+    """A call through the host over the same call with the bare client."""
     command = [sys.executable, SERVER]
     async with AsyncExitStack() as stack:
         transport = url or stdio_client(StdioServerParameters(command=command[0], args=command[1:]))
@@ -67,67 +57,42 @@ async def call_ratio(url: str | None, mode: str, rounds: int = 500) -> dict[str,
         await bare.list_tools()
         assert (await bare.call_tool("add", SUM)).structured_content == {"result": 3}
         assert await host.call("demo", "add", SUM) == "3"
-        calls: dict[str, Call] = {
-            "bare": lambda: bare.call_tool("add", SUM),
-            "host": lambda: host.call("demo", "add", SUM),
-        }
-        times: dict[str, list[tuple[float, float]]] = {name: [] for name in calls}
         before = servers()
-        for _ in range(rounds):
-            for name, call in calls.items():
-                times[name].append(await taken(call))
+        calls = {"bare": lambda: bare.call_tool("add", SUM), "host": lambda: host.call("demo", "add", SUM)}
+        (b, b_processor), (h, h_processor) = (await in_turn(calls, rounds)).values()
         server = (servers() - before) / (2 * rounds)
-    (b, b_processor), (h, h_processor) = (
-        [median(column) for column in zip(*times[name], strict=True)] for name in ("bare", "host")
-    )
-    return {
-        "by the clock": round(h / b, 3),
-        "by processor time": round((h_processor + server) / (b_processor + server), 3),
-        "host ms": round(h, 3),
-        "bare client ms": round(b, 3),
-        "host processor ms": round(h_processor, 3),
-        "bare client processor ms": round(b_processor, 3),
-        "server processor ms": round(server, 3),
-    }
+    row = {"by the clock": h / b, "by processor time": (h_processor + server) / (b_processor + server)}
+    row |= {"host ms": h, "bare client ms": b, "host processor ms": h_processor}
+    row |= {"bare client processor ms": b_processor, "server processor ms": server}
+    return {name: round(value, 3) for name, value in row.items()}
 
 
 async def opening(names: tuple[str, ...], rounds: int = 5) -> float:
     """Seconds from Host.open to the first answered call, the median of some rounds."""
-
-    async def once() -> None:
-        servers = {name: [sys.executable, "-m", f"shop.{name}"] for name in names}
-        async with await Host.open(servers) as host:
-            await host.call("orders", "query_orders", {"sql": "SELECT 1"})
-            answered.append(time.perf_counter())
-
-    answered: list[float] = []
-    began: list[float] = []
+    taken = []
     for _ in range(rounds):
-        began.append(time.perf_counter())
-        await once()
-    return round(median(end - start for start, end in zip(began, answered, strict=True)), 2)
+        began = time.perf_counter()
+        async with await Host.open({name: [sys.executable, "-m", f"shop.{name}"] for name in names}) as host:
+            await host.call("orders", "query_orders", {"sql": "SELECT 1"})
+            taken.append(time.perf_counter() - began)
+    return round(median(taken), 2)
 
 
 def main() -> None:
     rows: list[dict[str, Any]] = []
     with subprocess.Popen([sys.executable, "-c", SERVE], cwd=Path(SERVER).parent, stdout=subprocess.PIPE) as server:
-        assert server.stdout
-        url = server.stdout.readline().decode().strip()
+        url = server.stdout.readline().decode().strip()  # type: ignore[union-attr]
         for over, address in (("stdio", None), ("HTTP", url)):
             for era, mode in (("handshake", "legacy"), ("modern", "2026-07-28")):
                 rows.append({"call over": over, "era": era, **asyncio.run(call_ratio(address, mode))})
                 print(rows[-1], flush=True)
         server.terminate()
     print("goal of the ratios: 1.05")
-    for names in (("orders",), LAB):
-        seconds = asyncio.run(opening(names))
-        rows.append({"servers": len(names), "seconds from open to the first answer": seconds})
+    for names in (LAB[:1], LAB):
+        rows.append({"servers": len(names), "seconds from open to the first answer": asyncio.run(opening(names))})
         print(rows[-1], flush=True)
-    about = {
-        "versions": {name: metadata.version(name) for name in ("llmlab", "mcp")},
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": machine(),
-    }
+    versions = {name: metadata.version(name) for name in ("llmlab", "mcp")}
+    about = {"versions": versions, "date": datetime.now(UTC).date().isoformat(), "machine": machine()}
     Measured(rows, about).write(MEASURED / "mcp.json")
 
 

@@ -31,7 +31,7 @@ def box(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stub]:
             "base_url": running.url,
             "api_key": KEY,
             "name": "box",
-            "provenance": {"llmlab.weights.file": "b.gguf"},
+            "provenance": {"llmlab.weights.file": "b.gguf", "llmlab.adapter.sha256": "a"},
         }
         monkeypatch.setattr(local, "start", lambda config: SimpleNamespace(**about))
         yield running
@@ -65,6 +65,16 @@ async def test_the_environment_names_an_endpoint_and_a_recording_goes_before_it(
     model = await connect()
     assert (model.source, model.name, (await model.chat("Hi")).source) == ("recording", "teacher", "recording")
     assert len(stub.asked) == 2
+
+
+async def test_the_adapter_is_asked_for_where_tools_are_offered_and_can_be_taken_off(box: Stub, tmp_path: Path) -> None:
+    tools = [{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}]
+    for model in (await connect(record=tmp_path, chapter="one"), await connect(adapter=None)):
+        await model.chat("Hi", tools=tools)
+        await model.chat("Hi")
+    again = await connect(replay=tmp_path, chapter="one", strict=True)
+    assert (await again.chat("Hi", tools=tools)).request["lora"] == [{"id": 0, "scale": 1.0}]
+    assert ["lora" in body for body in box.asked] == [True, False, False, False]
 
 
 async def test_one_of_the_three_can_be_asked_for(box: Stub, stub: Stub) -> None:

@@ -121,14 +121,15 @@ async def test_another_file_keeps_its_own_template(others: None, box_weights: Pa
     assert (await model.chat("Hi", max_tokens=2)).input_tokens > 20, "its template adds a system message"
 
 
-def test_an_adapter_is_laid_over_the_standard_model_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    made: list[tuple[str, Path | None]] = []
+def test_an_adapter_is_loaded_with_the_standard_model_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    made: list[tuple[str, bool]] = []
     monkeypatch.setattr(local, "_running", {})
     monkeypatch.setattr(local.weights, "find", lambda chosen, cache: tmp_path / chosen.key)
-    monkeypatch.setattr(local, "Embedded", lambda gguf, *about, **more: made.append((gguf.name, more["adapter"])))
-    for size, adapter in (("standard", tmp_path), ("standard", None), ("small", tmp_path), ("standard", tmp_path)):
-        local.start(replace(settings.load(), box=size, adapter=adapter))
-    assert made == [("standard", tmp_path), ("standard", None), ("small", None)]
+    monkeypatch.setattr(local, "Embedded", lambda gguf, *about, **more: made.append((gguf.name, bool(more["adapter"]))))
+    for size in ("standard", "small", "tiny"):
+        local.start(replace(settings.load(), box=size))
+    assert made == [("standard", True), ("small", False), ("tiny", False)]
+    assert local.ADAPTERS["standard"].is_file()
 
 
 DAMAGED = {

@@ -90,7 +90,9 @@ def git_environment() -> dict[str, str]:
 
 def git(folder: Path, *arguments: str, stdin: bytes = b"", refusal: Exception | None = None) -> str:
     """What git answers about the repository in this very folder. Where it fails, the refusal, or what git says, is raised."""
-    command = ["git", f"--git-dir={(folder / '.git').resolve()}", "--literal-pathspecs", *arguments]
+    # What the settings of somebody's repository name would be run: a program that checks signatures, say.
+    safe = ["-c", "log.showSignature=false", "-c", "core.fsmonitor=false"]
+    command = ["git", f"--git-dir={(folder / '.git').resolve()}", *safe, "--literal-pathspecs", *arguments]
     try:
         done = subprocess.run(command, cwd=folder, input=stdin, capture_output=True, timeout=10, env=git_environment())
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -41,13 +41,9 @@ async def ask(model: Any, kind: str, question: dict[str, Any]) -> tuple[bool, An
     """One question on a fresh shop."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         shop = lay_out(Path(folder) / "shop")
-        servers = {
-            "calendar": calendar.server(shop.calendar),
-            "messages": messages.server(shop.messages),
-            "orders": orders.server(shop.db),
-            "repository": repository.server(shop.repository),
-            "sheet": sheet.server(shop.sheet),
-        }
+        servers = {"calendar": calendar.server(shop.calendar), "messages": messages.server(shop.messages)}
+        servers |= {"orders": orders.server(shop.db), "sheet": sheet.server(shop.sheet)}
+        servers["repository"] = repository.server(shop.repository)
         async with await Host.open(servers, approve=lambda *asked: True) as host:
             begun = time.perf_counter()
             run = await AGENTS[kind](model, host.tools(), budget=Budget(steps=12, tokens=30_000)).run(question["ask"])
@@ -62,22 +58,19 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("agent", choices=AGENTS)
     parser.add_argument("--size", default="standard")
-    parser.add_argument("--plain", action="store_true", help="without the adapter")
     parser.add_argument("--only", nargs="*", default=[], help="ids")
     args = parser.parse_args()
-    model = await connect(args.size, **({"adapter": None} if args.plain else {}))
+    model = await connect(args.size)
     good, of, took = Counter[int](), Counter[int](), 0.0
-    for question in json.loads((HERE / "questions.json").read_text(encoding="utf-8")):
-        if args.only and question["id"] not in args.only:
-            continue
+    questions = json.loads((HERE / "questions.json").read_text(encoding="utf-8"))
+    for question in [q for q in questions if not args.only or q["id"] in args.only]:
         well, run, seconds = await ask(model, args.agent, question)
         good[question["calls"]] += well
         of[question["calls"]] += 1
         took += seconds
         made = [step.arguments for step in run.trace.of("tool")]
-        print(
-            "right" if well else "WRONG", question["id"], question["ask"][:80], "->", str(run)[:120].replace("\n", " ")
-        )
+        said = str(run)[:120].replace("\n", " ")
+        print("right" if well else "WRONG", question["id"], question["ask"][:80], "->", said)
         if not well:
             print("     ", run.stopped, json.dumps(made, ensure_ascii=False)[:500], flush=True)
     print(f"{args.agent}, {model.name}: {dict(good)} of {dict(of)}, {took:.0f} s", flush=True)

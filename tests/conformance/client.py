@@ -26,18 +26,16 @@ def person(server: str, question: str, schema: dict[str, Any]) -> dict[str, Any]
 
 
 async def main(url: str) -> None:
-    handshake = os.environ["MCP_CONFORMANCE_PROTOCOL_VERSION"] < "2026"
+    mode = "legacy" if os.environ["MCP_CONFORMANCE_PROTOCOL_VERSION"] < "2026" else "auto"
     told = json.loads(os.environ.get("MCP_CONFORMANCE_CONTEXT", "{}"))
     given = {call["name"]: call["arguments"] for call in told.get("toolCalls", [])}
-    mode = "legacy" if handshake else "auto"
     async with await Host.open({"suite": url}, mode=mode, approve=lambda *_: True, elicit=person) as host:
         for tool in host.tools():
-            result = await tool.call(given.get(tool.name, filled(tool.parameters)))
-            print(f"{tool.name}: {result.text}")
+            print(tool.name, await tool.call(given.get(tool.name, filled(tool.parameters))))
         for resource in host.resources():
-            print(f"{resource.uri}: {await host.read(resource.uri)}")
+            print(resource.uri, await host.read(resource.uri))
         for prompt in host.prompts():
-            print(f"{prompt.name}: {await host.prompt(prompt.name)}")
+            print(prompt.name, await host.prompt(prompt.name))
 
 
 if __name__ == "__main__":

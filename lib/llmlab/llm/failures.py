@@ -82,7 +82,8 @@ def of_status(code: int, said: str, where: str, model: str, wait: str | None = N
     kind, text = next((kind, text) for pattern, kind, text in _STATUS if re.fullmatch(pattern, str(code)))
     if kind == "bad_request" and _TOO_LONG.search(said):
         kind, text = "context", _CONTEXT
-    after = f"after {wait} seconds" if wait else "in a minute"
+    # RFC 9110 allows a date, too.
+    after = f"after {wait}{' seconds' if wait[0].isdigit() else ''}" if wait else "in a minute"
     text = text.format(where=where, said=said, model=model, config=_CONFIG, after=after)
     return ModelError(kind, redact(text[0].upper() + text[1:]))
 
