@@ -90,9 +90,8 @@ def git_environment() -> dict[str, str]:
 
 def git(folder: Path, *arguments: str, stdin: bytes = b"", refusal: Exception | None = None) -> str:
     """What git answers about the repository in this very folder. Where it fails, the refusal, or what git says, is raised."""
-    # What the settings of somebody's repository name would be run: a program that checks signatures, say.
-    safe = ["-c", "log.showSignature=false", "-c", "core.fsmonitor=false"]
-    command = ["git", f"--git-dir={(folder / '.git').resolve()}", *safe, "--literal-pathspecs", *arguments]
+    safe = ["-c", "log.showSignature=false", "--literal-pathspecs"]  # settings there may name a program to be run
+    command = ["git", f"--git-dir={(folder / '.git').resolve()}", *safe, *arguments]
     try:
         done = subprocess.run(command, cwd=folder, input=stdin, capture_output=True, timeout=10, env=git_environment())
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -117,8 +116,7 @@ class Rows:
     more: bool = False
 
     def __str__(self) -> str:
-        lines = [" | ".join(map(str, row)) for row in [self.columns, *self.rows]]
-        return "\n".join(lines + ["…"] * self.more)
+        return "\n".join([*(" | ".join(map(str, row)) for row in [self.columns, *self.rows]), *["…"] * self.more])
 
     def records(self) -> list[Any]:
         """Each row with the names of its columns."""
