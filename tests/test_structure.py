@@ -14,6 +14,8 @@ FILES = {
     for part in ("llmlab", "shop", "chapters")
     for file in sorted((LIB / part).rglob("*.py"))
 }
+# Physical lines of all .py files, blank lines and docstrings included. llmlab's goal is 4,200: this may only get smaller.
+MOST_LINES = {"llmlab": 6_300, "shop": 750}
 BELOW_SHOW = (
     "llmlab.agents",
     "llmlab.llm",
@@ -22,6 +24,7 @@ BELOW_SHOW = (
     "llmlab.trace",
     "llmlab.wait",
     "llmlab.budget",
+    "llmlab.saved",
 )
 
 
@@ -48,6 +51,28 @@ def arrows() -> dict[str, set[str]]:
                 wanted.add(target)
         found[name] = wanted
     return found
+
+
+def lines_of(part: str) -> dict[str, int]:
+    return {
+        name: len(file.read_text(encoding="utf-8").splitlines())
+        for name, file in FILES.items()
+        if name.partition(".")[0] == part
+    }
+
+
+@pytest.mark.parametrize("part", MOST_LINES)
+def test_a_part_its_modules_and_its_functions_stay_small(part: str) -> None:
+    lines = lines_of(part)
+    assert sum(lines.values()) <= MOST_LINES[part]
+    assert [name for name, count in lines.items() if count > 300] == []
+    long = [
+        f"{name}.{node.name}"
+        for name in lines
+        for node in ast.walk(ast.parse(FILES[name].read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (node.end_lineno or 0) - node.lineno >= 60
+    ]
+    assert long == []
 
 
 def test_no_module_imports_a_private_name_of_another() -> None:
