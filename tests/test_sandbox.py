@@ -150,10 +150,12 @@ def test_in_a_kernel_interrupt_and_restart_leave_no_process() -> None:
     try:
         client.start_channels()
         client.wait_for_ready(timeout=60)
-        client.execute(forever, stop_on_error=False)  # or the kernel may abort what comes right after it
+        asked = client.execute(forever, stop_on_error=False)  # or the kernel may abort what comes right after it
         until(lambda: workers(kernel))
         manager.interrupt_kernel()
-        assert client.get_shell_msg(timeout=60)["content"]["status"] == "error"
+        while (said := client.get_shell_msg(timeout=60))["parent_header"]["msg_id"] != asked:
+            pass  # a late answer to what `wait_for_ready` asked
+        assert said["content"]["status"] == "error"
         until(lambda: not workers(kernel))
         client.execute(forever)
         [running] = until(lambda: workers(kernel))

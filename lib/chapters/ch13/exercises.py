@@ -182,6 +182,9 @@ class _ByHand:
             reply = JSONRPCResponse(jsonrpc="2.0", id=message.id, result=result)
         await self.replies.send(SessionMessage(reply))
 
+    async def aclose(self) -> None:
+        await self.replies.aclose()
+
 
 @asynccontextmanager
 async def _by_hand(answered: Any) -> AsyncIterator[Any]:
