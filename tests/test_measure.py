@@ -36,7 +36,7 @@ def test_what_is_saved_has_the_counts_beside_the_rows_and_is_read_back(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(measure, "MEASURED", tmp_path)
-    file = Measured(ROWS, {"model": "A model/1"}).write(tmp_path / "98-a.json", ("size",))
+    file = measuring.write(Measured(ROWS, {"model": "A model/1"}), tmp_path / "98-a.json", ("size",))
     data = json.loads(file.read_text(encoding="utf-8"))
     assert list(data) == ["about", "table", "rows"]
     assert data["table"][1] == {"size": 4, "right": 0, "of": 1, "interval": [0.0, 0.793]}
@@ -87,8 +87,10 @@ def test_a_chapter_goes_on_with_the_connected_models_measurement_else_with_that_
     monkeypatch.setattr(measure, "MEASURED", tmp_path)
     names = {size: model.name for size, model in weights.CATALOGUE.items()}
     for one in kept:
-        Measured(ROWS, {"model": names.get(one, one)}).write(tmp_path / f"98-{one}.json")
-    Measured(ROWS, {"model": names.get(model, model)}).write(tmp_path / "97-other.json")  # of another chapter
+        measuring.write(Measured(ROWS, {"model": names.get(one, one)}), tmp_path / f"98-{one}.json")
+    measuring.write(
+        Measured(ROWS, {"model": names.get(model, model)}), tmp_path / "97-other.json"
+    )  # of another chapter
     found = measure.best("98", SimpleNamespace(name=names.get(model, model)))  # type: ignore[arg-type]
     assert (found and found.about["model"]) == (chosen and names.get(chosen, chosen))
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import sqrt
-from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -85,23 +84,6 @@ class Measured:
     def label(self) -> str:
         """Model, date and machine in a line."""
         return ", ".join(str(self.about[name]) for name in ("model", "date", "machine") if self.about.get(name))
-
-    def write(self, file: Path, columns: Sequence[str] = ()) -> Path:
-        """Keep it as this JSON file: what it was made with, the counts by these columns (if any), and every row."""
-
-        def lines(rows: Iterable[Row]) -> str:
-            return "[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]"
-
-        counts = []
-        for group, same in self.by(*columns).items() if columns else ():
-            (right, of), about = _count(same), dict(zip(columns, group, strict=True))
-            rate = [round(end, 3) for end in interval(right, of)]
-            counts.append({**about, "right": right, "of": of, "interval": rate})
-        made = json.dumps(self.about, ensure_ascii=False)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        text = f'{{"about": {made},\n"table": {lines(counts)},\n"rows": {lines(self.rows)}}}\n'
-        file.write_text(text, encoding="utf-8")
-        return file
 
 
 async def compare(model: Model, variants: Mapping[str, Agent], tasks: Iterable[Task], told: Told = None) -> Measured:
