@@ -40,6 +40,7 @@ from typing import Any
 import httpx2
 
 import installed
+from authors.measuring import write
 from llmlab import connect
 from llmlab.measure import MEASURED, Measured, made_with
 from llmlab.settings import ROOT
@@ -182,8 +183,8 @@ def main() -> None:
         about = {**made_with(model), "versions": [f"llmlab=={metadata.version('llmlab')}", *pins]}
         about["ready"] = {name: round(median(seconds), 2) for name, seconds in ready.items()}
         measured = Measured(measure({name: started(name) for name in LOOPS}, meter, tasks(db)), about)
-    print(measured.table("variant", means=("calls", "input", "output"), medians=("outside ms",)))
-    print("seconds until ready:", about["ready"], "→", measured.write(MEASURED / "frameworks.json").relative_to(ROOT))
+    print(measured.table("variant", means=("calls", "input", "output", "outside ms")))
+    print("seconds until ready:", about["ready"], "→", write(measured, MEASURED / "frameworks.json").relative_to(ROOT))
 
 
 if __name__ == "__main__":

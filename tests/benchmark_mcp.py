@@ -21,6 +21,7 @@ import psutil
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
+from authors.measuring import write
 from benchmark import in_turn
 from llmlab.mcp.host import Host
 from llmlab.measure import MEASURED, Measured, machine
@@ -93,7 +94,7 @@ def main() -> None:
         print(rows[-1], flush=True)
     versions = {name: metadata.version(name) for name in ("llmlab", "mcp")}
     about = {"versions": versions, "date": datetime.now(UTC).date().isoformat(), "machine": machine()}
-    Measured(rows, about).write(MEASURED / "mcp.json")
+    write(Measured(rows, about), MEASURED / "mcp.json")
 
 
 if __name__ == "__main__":

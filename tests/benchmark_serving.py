@@ -23,6 +23,8 @@ from typing import Any
 import httpx2
 import psutil
 
+from authors.measuring import write
+
 WORDS = [
     "shop",
     "order",
@@ -162,7 +164,7 @@ def main() -> None:
     for row in rows:
         print(row)
     about = {"what": "tokens a second and memory", "machine": measure.machine(), "date": time.strftime("%Y-%m-%d")}
-    measure.Measured(rows, about).write(measure.MEASURED / "serving.json")
+    write(measure.Measured(rows, about), measure.MEASURED / "serving.json")
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def test_a_command_that_there_is_not_shows_how_it_is_used(argv: list[str], capsy
         (["measure", "99"], "'99' was asked for"),
         (["fetch", "tiny", "nothing"], "there is no "),
         (["fetch", "tiny"], "no-such-package==1"),
-        (["lab", "--model", "tiny"], "LLMLAB_THREADS takes a number"),
+        (["lab"], "LLMLAB_THREADS takes a number"),
     ],
 )
 def test_an_error_is_one_sentence_and_exit_code_1(
@@ -95,15 +95,16 @@ def test_the_lab_opens_in_its_folder_with_its_own_settings_and_the_model_beside_
     monkeypatch.setattr(shared, "begin", started.append)
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.chdir(tmp_path)
-    for name in ("PATH", "JUPYTER_CONFIG_PATH", "LLMLAB_BOX"):
+    monkeypatch.setenv("LLMLAB_BOX", "small")
+    for name in ("PATH", "JUPYTER_CONFIG_PATH"):
         monkeypatch.setenv(name, "of_the_reader")
     monkeypatch.setenv("LLMLAB_REPLAY", "class")
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
-    assert cli.main(["lab", "--model", "small", "--port", "9999"]) == 0
+    assert cli.main(["lab", "--port", "9999"]) == 0
     assert capsys.readouterr().out == "New in work/: 00_start_here.ipynb\n"
     size, options = started
-    assert (size, os.environ["LLMLAB_BOX"]) == ("small", "small")
+    assert size == "small"
     assert options[-3:] == ["--no-browser", "--port", "9999"], "there is no screen"
     assert Path.cwd() == settings.ROOT
     assert os.environ["LLMLAB_REPLAY"] == str(tmp_path / "class"), "kernels run in another folder"

@@ -68,7 +68,6 @@ def test_a_search_finds_the_passages_that_fit_best(tmp_path: Path) -> None:
     files = {
         "returns.md": "# Returns\n\nGoods come back within 30 days.\n\n## Refunds\nA refund takes five days.",
         "more/shipping.md": "# Shipping\n\nA parcel takes two days.\n\nIt is free.",
-        ".ipynb_checkpoints/returns-checkpoint.md": "# Returns\n\nrefund refund",
         "secret.txt": "refund",
     }
     for name, text in files.items():

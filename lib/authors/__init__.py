@@ -7,10 +7,8 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
 
-from llmlab import settings
 
-
-def add_commands(command: Callable[[str, Callable[[Namespace], int], str], ArgumentParser]) -> None:
+def add_commands(command: Callable[[str, Callable[[Namespace], None], str], ArgumentParser]) -> None:
     """Declare them; what they need is imported when they run."""
     record = command("record", _record, "run chapters on the connected model and record its replies")
     record.add_argument("--to", type=Path, help="write recordings for a class here, and leave the chapters as they are")
@@ -19,26 +17,13 @@ def add_commands(command: Callable[[str, Callable[[Namespace], int], str], Argum
         made.add_argument("chapters", nargs="*", help="their numbers, such as 06 (else all)")
 
 
-def _record(args: Namespace) -> int:
+def _record(args: Namespace) -> None:
     from authors import recording
 
     recording.record(args.chapters, args.to)
-    return 0
 
 
-def _measure(args: Namespace) -> int:
-    from llmlab import connect, measure
+def _measure(args: Namespace) -> None:
+    from authors import measuring
 
-    async def run() -> None:
-        chapters = [number.zfill(2) for number in args.chapters] or measure.chapters()
-        for chapter in chapters:
-            measure.pieces(chapter)  # a chapter without an experiment is an error before the model starts
-        model = await connect()
-        for chapter in chapters:
-            result = await measure.experiment(chapter, model, lambda row: print(".", end="", flush=True))
-            columns = measure.columns(chapter)
-            file = result.save(chapter, columns=columns)
-            print(f"\n{result.table(*columns)}\nEvery run stands in {file.relative_to(settings.ROOT)}.", flush=True)
-
-    asyncio.run(run())
-    return 0
+    asyncio.run(measuring.measure([number.zfill(2) for number in args.chapters]))

@@ -39,8 +39,8 @@ class Layer:
 class Instructions(Layer):
     """A system message that the person never sees."""
 
+    name = "system instructions"
     text: str
-    name: str = "system instructions"
 
     def before(self, messages: list[Message]) -> list[Message]:
         """Add to the system message, or begin with one."""
@@ -53,10 +53,10 @@ class Instructions(Layer):
 class Memory(Layer):
     """What the person said in earlier conversations, kept in an SQLite file, and put before the next question."""
 
+    name = "memory"
     file: Path
     conversation: str
     last: int = 6
-    name: str = "memory"
 
     def _run(self, sql: str, *values: Any) -> list[Any]:
         with closing(sqlite3.connect(self.file)) as db, db:
@@ -83,8 +83,8 @@ class Memory(Layer):
 class Additions(Layer):
     """Text put after the person's words, which the person did not write: a wish for style."""
 
+    name = "additions to the prompt"
     wish: str = "Answer briefly."
-    name: str = "additions to the prompt"
 
     def before(self, messages: list[Message]) -> list[Message]:
         """Extend the last user message."""
@@ -92,11 +92,10 @@ class Additions(Layer):
         return [*earlier, {**last, "content": f"{last['content']} {self.wish}"}]
 
 
-@dataclass
 class FollowUp(Layer):
     """A second call that writes the question at the end. Asked for inside the prompt, a small model forgets it."""
 
-    name: str = "follow-up question"
+    name = "follow-up question"
 
     async def after(self, text: str, model: Model) -> tuple[str, list[Reply]]:
         """Append "Would you like to know …?"."""

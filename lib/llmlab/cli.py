@@ -23,13 +23,12 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="llmlab", description="LLM Lab: open it, check it, mend it.")
     commands = parser.add_subparsers(dest="command", required=True)
 
-    def command(name: str, run: Callable[..., int], text: str) -> argparse.ArgumentParser:
+    def command(name: str, run: Callable[..., int | None], text: str) -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=text, description=text)
         made.set_defaults(run=run)
         return made
 
-    lab = command("lab", _lab, "lay out the chapters in work/ and open JupyterLab; further options go to `jupyter lab`")
-    lab.add_argument("--model", choices=weights.CATALOGUE, help="size of the model in the box (else what fits)")
+    command("lab", _lab, "lay out the chapters in work/ and open JupyterLab; further options go to `jupyter lab`")
     command("doctor", _doctor, "say what is in place, what is not, and what to do")
     fetch = command("fetch", _fetch, "put the model in the box into the cache")
     fetch.add_argument("size", nargs="?", choices=weights.CATALOGUE, help="else what fits this machine")
@@ -43,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     if options and args.command != "lab":
         parser.error(f"unrecognized arguments: {' '.join(options)}")
     try:
-        return int(args.run(args, *options))
+        return args.run(args, *options) or 0
     except LabError as error:
         print(error, file=sys.stderr)
         return 1
@@ -51,13 +50,11 @@ def main(argv: list[str] | None = None) -> int:
         return 130  # as shells say it; what the command had to tell is told
 
 
-def _lab(args: argparse.Namespace, *options: str) -> int:
+def _lab(args: argparse.Namespace, *options: str) -> None:
     from jupyterlab.labapp import LabApp
 
     if new := notebooks.lay_out():
         print(f"New in work/: {', '.join(new)}")
-    if args.model:
-        os.environ["LLMLAB_BOX"] = args.model
     for name in PATHS:  # kernels run in work/, and would look for a relative path there
         if os.environ.get(name):
             os.environ[name] = str(Path(os.environ[name]).expanduser().absolute())
@@ -77,24 +74,22 @@ def _lab(args: argparse.Namespace, *options: str) -> int:
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         own.append("--no-browser")
     LabApp.launch_instance(argv=[*own, *options])
-    return 0
 
 
-def _fetch(args: argparse.Namespace) -> int:
+def _fetch(args: argparse.Namespace) -> None:
     config = settings.load()
     if args.if_missing and config.gguf and not args.size:
-        return 0
+        return
     chosen, why = weights.choose(args.size or config.box, config.cache)
     if args.if_missing:
         with suppress(LabError):
             weights.find(chosen, config.cache)
-            return 0
+            return
     if why:
         print(why)
     print(f"Fetching {chosen.name} ({chosen.size / 1e6:,.0f} MB, {chosen.licence}) …", flush=True)
     weights.fetch(chosen, config.cache, args.file)
     print(f"{chosen.file} is in place and whole.")
-    return 0
 
 
 def _doctor(args: argparse.Namespace) -> int:
@@ -103,9 +98,8 @@ def _doctor(args: argparse.Namespace) -> int:
     return doctor.run()
 
 
-def _reset(args: argparse.Namespace) -> int:
+def _reset(args: argparse.Namespace) -> None:
     print(notebooks.reset(args.chapter))
-    return 0
 
 
 if __name__ == "__main__":

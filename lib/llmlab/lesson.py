@@ -21,8 +21,6 @@ from llmlab.errors import LabError
 from llmlab.show.view import QUIET, View, table_of
 from llmlab.show.widgets import Panel
 
-WAITS = 10  # seconds for another notebook that keeps something; it takes milliseconds
-
 # What the reader has done, in one small JSON file on this machine
 
 
@@ -36,11 +34,11 @@ def kept() -> dict[str, dict[str, Any]]:
 
 
 def keep(section: str, name: str, value: Any) -> None:
-    """Keep one thing. Several notebooks may do so at once: each waits for the other, and none reads half a file."""
+    """Keep one thing. Several notebooks may do so at once: each waits for the others, and none reads half a file."""
     folder = settings.load().state
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / "progress.lock", timeout=WAITS):
+        with FileLock(folder / "progress.lock", timeout=10):
             everything = kept()
             everything[section][name] = value
             part = folder / "progress.tmp"
@@ -138,8 +136,8 @@ def predict(name: str, question: str, options: Sequence[str]) -> Panel:
 
 def guess(name: str, number: int) -> View:
     """Answer a prediction by the number of the option, counted from 1."""
-    keep("guesses", name, _option(name, number))
-    return _noted(_option(name, number))
+    keep("guesses", name, chosen := _option(name, number))
+    return _noted(chosen)
 
 
 def reveal(name: str, number: int, because: str) -> View:
@@ -183,9 +181,7 @@ class Exercise:
 def exercise(name: str) -> Exercise:
     """An exercise by its id ("01.2"). Raises LabError if there is none."""
     if not any(name in chapter.exercises for chapter in chapters()):
-        raise LabError(
-            f"An exercise has an id like 01.2, but there is no {name!r}; look at the heading above the cell."
-        )
+        raise LabError(f"An exercise has an id like 01.2, but there is no {name!r}; see the heading above its cell.")
     found: list[Exercise] = import_module(f"chapters.ch{name[:2]}.exercises").EXERCISES
     return next(each for each in found if each.id == name)
 
@@ -216,7 +212,7 @@ def _lines(*lines: str) -> View:
 
 
 def hint(name: str) -> View:
-    """The next hint; after the last one it starts again."""
+    """The next hint; after the last one comes the first."""
     hints, taken = exercise(name).hints, kept()["hints"].get(name, 0)
     keep("hints", name, taken + 1)
     text = f"Hint {taken % len(hints) + 1} of {len(hints)}: {hints[taken % len(hints)]}"

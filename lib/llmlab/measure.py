@@ -6,22 +6,16 @@ model, the date and the class of machine.
 
 import json
 import os
-import pkgutil
 import platform
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib import import_module
 from math import sqrt
-from pathlib import Path
 from statistics import fmean
-from types import ModuleType
 from typing import Any
 
 from llmlab import settings
 from llmlab.agents import Agent, Run
-from llmlab.errors import LabError
 from llmlab.llm import weights
 from llmlab.llm.chat import Model
 from llmlab.show.view import View, table_of
@@ -34,8 +28,6 @@ Told = Callable[[Row], None] | None
 
 def interval(successes: int, trials: int) -> tuple[float, float]:
     """The 95 % interval of a success rate (E. B. Wilson, 1927, JASA 22:209): sound for few trials, and for 0 or all."""
-    if not 0 <= successes <= trials or trials == 0:
-        raise ValueError(f"interval takes 0 <= successes <= trials and trials > 0, not {successes} of {trials}")
     p, z2 = successes / trials, Z95**2
     centre = (p + z2 / (2 * trials)) / (1 + z2 / trials)
     half = Z95 * sqrt(p * (1 - p) / trials + z2 / (4 * trials**2)) / (1 + z2 / trials)
@@ -93,37 +85,6 @@ class Measured:
         """Model, date and machine in a line."""
         return ", ".join(str(self.about[name]) for name in ("model", "date", "machine") if self.about.get(name))
 
-    def save(self, chapter: str, folder: Path | None = None, columns: Sequence[str] = ("variant",)) -> Path:
-        """Keep it in data/measured, one file for a chapter and model, with the counts by these columns."""
-        name = re.sub(r"[^A-Za-z0-9.]+", "-", str(self.about.get("model", "model"))).strip("-")
-        return self.write((folder or MEASURED) / f"{chapter}-{name}.json", columns)
-
-    def write(self, file: Path, columns: Sequence[str] = ()) -> Path:
-        """Keep it as this JSON file: what it was made with, the counts by these columns (if any), and every row."""
-
-        def lines(rows: Iterable[Row]) -> str:
-            return "[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]"
-
-        counts = []
-        for group, same in self.by(*columns).items() if columns else ():
-            (right, of), about = _count(same), dict(zip(columns, group, strict=True))
-            rate = [round(end, 3) for end in interval(right, of)]
-            counts.append({**about, "right": right, "of": of, "interval": rate})
-        made = json.dumps(self.about, ensure_ascii=False)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        text = f'{{"about": {made},\n"table": {lines(counts)},\n"rows": {lines(self.rows)}}}\n'
-        file.write_text(text, encoding="utf-8")
-        return file
-
-    @classmethod
-    def load(cls, file: Path) -> "Measured":
-        """Read a file that `save` wrote. Raises LabError for any other."""
-        try:
-            data = json.loads(file.read_text(encoding="utf-8"))
-            return cls(data["rows"], data["about"])
-        except (OSError, ValueError, LookupError, TypeError) as error:
-            raise LabError(f"{file.name} is no measurement by `llmlab measure` ({error}); run it anew.") from error
-
 
 async def compare(model: Model, variants: Mapping[str, Agent], tasks: Iterable[Task], told: Told = None) -> Measured:
     """Let every variant try every task; a run that stops early is wrong, and its reason is kept."""
@@ -158,39 +119,16 @@ def machine() -> str:
     return f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}"
 
 
-def kept(chapter: str, folder: Path | None = None) -> list[Measured]:
+def kept(chapter: str) -> list[Measured]:
     """The full measurements of a chapter in data/measured, one a model."""
-    return [Measured.load(file) for file in sorted((folder or MEASURED).glob(f"{chapter}-*.json"))]
+    files = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(MEASURED.glob(f"{chapter}-*.json"))]
+    return [Measured(data["rows"], data["about"]) for data in files]
 
 
 def best(chapter: str, model: Model) -> Measured | None:
     """The full measurement that a chapter goes on with: of the connected model, else of the standard model, else none."""
     found = {m.about.get("model"): m for m in kept(chapter)}
     return found.get(model.name) or found.get(weights.CATALOGUE["standard"].name)
-
-
-def chapters() -> list[str]:
-    """The chapters that have a full experiment: the function `full` of their module."""
-    there = sorted(found.name for found in pkgutil.iter_modules(import_module("chapters").__path__, "chapters."))
-    return [name.removeprefix("chapters.ch") for name in there if hasattr(import_module(name), "full")]
-
-
-def pieces(chapter: str) -> ModuleType:
-    """The chapter's module, `chapters.chNN`: tasks, agents, and the function `full`."""
-    if chapter not in (there := chapters()):
-        raise LabError(f"Chapters with an experiment: {', '.join(there)}, but {chapter!r} was asked for; choose one.")
-    return import_module(f"chapters.ch{chapter}")
-
-
-def columns(chapter: str) -> Sequence[str]:
-    """The columns by which the rows of a chapter are told apart: COLUMNS of its module, else the variants."""
-    return tuple(getattr(pieces(chapter), "COLUMNS", ("variant",)))
-
-
-async def experiment(chapter: str, model: Model, told: Told = None) -> Measured:
-    """Run the full experiment of a chapter."""
-    measured: Measured = await pieces(chapter).full(model, told)
-    return measured
 
 
 def _count(rows: Sequence[Row]) -> tuple[int, int]:

@@ -17,10 +17,10 @@ WORK = ROOT / "work"
 def chapter_files(numbers: list[str] | None = None) -> list[Path]:
     """The notebooks of these chapters, or all. Raises LabError for a number that none has."""
     everything = {file.name[:2]: file for file in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))}
-    for number in numbers or []:
-        if number.zfill(2) not in everything:
-            raise LabError(f"A chapter is one of {', '.join(everything)}, not {number!r}; choose one of them.")
-    return [everything[number.zfill(2)] for number in numbers or everything]
+    try:
+        return [everything[number.zfill(2)] for number in numbers or everything]
+    except KeyError as error:
+        raise LabError(f"A chapter is one of {', '.join(everything)}, not {error}; choose one of them.") from None
 
 
 def lay_out(work: Path = WORK) -> list[str]:

@@ -20,15 +20,12 @@ def playground(model: Model, layers: Sequence[Layer], question: str) -> widgets.
     """Ask the same question bare and through the layers that are switched on."""
     wide = {"width": "40em", "max_width": "100%"}
     text = ipywidgets.Text(value=question, description="Question:", layout=wide)
-    switches = [
-        ipywidgets.Checkbox(value=True, description=layer.name, indent=False, layout={"width": "auto"})
-        for layer in layers
-    ]
+    look: dict[str, Any] = {"value": True, "indent": False, "layout": {"width": "auto"}}
+    switches = [ipywidgets.Checkbox(description=layer.name, **look) for layer in layers]
     button = ipywidgets.Button(description="Ask both", button_style="primary")
     said, request = ipywidgets.HTML(), ipywidgets.HTML()
 
-    def app() -> ChatApp:
-        # A new conversation each time. Memory keeps the question, and brings back only what was said in earlier ones.
+    def app() -> ChatApp:  # a new conversation each time
         return ChatApp(model, [layer for layer, on in zip(layers, switches, strict=True) if on.value])
 
     def show_request(_: Any = None) -> None:

@@ -51,13 +51,11 @@ async def test_members_work_in_the_order_of_their_letters_and_the_last_one_answe
     assert run.notes["results"] == parts
 
 
-async def test_what_a_member_reads_is_made_of_prompts_and_nonsense_is_asked_for_anew_once() -> None:
+async def test_nonsense_is_asked_for_anew_once() -> None:
     editor = Says("a very long book", "short")
-    prompts = {"from a colleague": "\n<{sender}>{text}</{sender}>", "again": "{task}\nNot yet: {wrong}"}
-    members = [member("writer"), member("editor", editor, PERSON, "writer", accept=short)]
-    run = await Team(members, prompts=prompts).run("A book.")
-    letters = "editor's goal.\nA book.\n<writer>writer's part</writer>"
-    assert (run.answer, editor.asked) == ("short", [f"{letters}\nNot yet:", f"{letters}\nNot yet: it is too long"])
+    run = await Team([member("writer"), member("editor", editor, PERSON, "writer", accept=short)]).run("A book.")
+    letters = "editor's goal.\nA book.\nwriter: writer's part"
+    assert (run.answer, editor.asked) == ("short", [letters, f"{letters}\nit is too long"])
 
 
 async def test_letters_are_read_in_the_order_of_after_whichever_comes_first() -> None:
@@ -162,10 +160,10 @@ async def test_a_team_begins_each_run_with_empty_inboxes() -> None:
     ("members", "says"),
     [
         ([], "but got none"),
-        ([("a", ()), ("a", ())], "a name of its own"),
+        ([("a", ()), ("a", ())], "names of their own"),
         ([("you", ())], "not 'you'"),
-        ([("a", ("b",))], "but b is none"),
-        ([("a", ()), ("b", ())], "nobody waits for a, b"),
+        ([("a", ("b",))], "but got a after b"),
+        ([("a", ()), ("b", ())], "one for whom nobody waits, but got a after you; b after you"),
         ([("a", ("b",)), ("b", ("a",)), ("c", ("a",))], "wait in a circle"),
         ([("a", ("a",))], "wait in a circle: a, a"),
     ],

@@ -19,9 +19,7 @@ from llmlab.trace import Trace
 from llmlab.wait import awake
 
 REPEATS = 3  # the same thing asked so many times is a loop
-INTERRUPTED = (
-    "Interrupted: what the run did until then is in the agent's `last`; saved with save=…, it can go on from there."
-)
+INTERRUPTED = "Interrupted: what the run did until then is in the agent's `last`; saved with save=…, it can go on."
 
 
 @dataclass
@@ -33,9 +31,7 @@ class Run:
     trace: Trace
     part: int = 0  # the step of the trace that is this run; 0 if it did not begin
     answer: Any = None  # the best so far
-    stopped: str = (
-        "running"  # then done, error, interrupted, or the limit: steps, tokens, seconds, money, depth, repetition
-    )
+    stopped: str = "running"  # then done, error, interrupted, repetition, or a limit of the budget
     why: str = ""  # in a sentence; also what a run that is done lacks
     spent: Totals = field(default_factory=Totals)
     notes: dict[str, Any] = field(default_factory=dict)  # what the agent itself kept: its plan, its drafts, its votes
@@ -110,7 +106,8 @@ def _ending(run: Run) -> Iterator[None]:
     """All the ways in which a run ends, in its `stopped` and `why`; an interrupt or a bug goes on to the cell."""
     try:
         yield
-        run.stopped, run.why = _done(run)
+        _look_at_last_reply(run)
+        run.stopped = "done"
     except BudgetExceeded as limit:
         run.stopped, run.why = limit.limit, str(limit)
     except LabError as error:
@@ -124,28 +121,28 @@ def _ending(run: Run) -> Iterator[None]:
         raise
 
 
-def _done(run: Run) -> tuple[str, str]:
-    """How a run stopped that came to its end: what its last reply lacks, it says too."""
+def _look_at_last_reply(run: Run) -> None:
+    """Says when it was cut off. Raises LabError if there is no answer."""
     for step in run.calls().of("model")[-1:]:
-        choice = (step.response or {"choices": [{"message": {}}]})["choices"][0]
         if not str(run).strip():
-            return "error", empty(choice.get("finish_reason"), choice["message"])
+            choice = (step.response or {"choices": [{"message": {}}]})["choices"][0]
+            raise LabError(empty(choice.get("finish_reason"), choice["message"]))
         if step.get("gen_ai.response.finish_reasons") == ["length"]:
-            return "done", f"{run.why} Its last reply was cut off at max_tokens.".strip()
-    return "done", run.why
+            run.why = f"{run.why} Its last reply was cut off at max_tokens.".strip()
 
 
 class Repetition:
     """Stops a run that asks the same thing again and again."""
 
-    def __init__(self, allowed: int = REPEATS):
-        self.allowed, self._seen = allowed, Counter[str]()
+    def __init__(self) -> None:
+        self._seen = Counter[str]()
 
     def check(self, thing: str) -> None:
         """Raises BudgetExceeded when a thing comes once too often."""
         self._seen[thing] += 1
-        if self._seen[thing] >= self.allowed:
+        if (times := self._seen[thing]) >= REPEATS:
             short = thing if len(thing) <= 80 else thing[:79] + "…"
-            why = f"A run may do the same thing {self.allowed - 1} times, but it came {self._seen[thing]} times to "
-            why += f"{short}, so it stops here with its trace kept; reword the task or the tools."
-            raise BudgetExceeded("repetition", why)
+            why = f"A run may do the same thing {REPEATS - 1} times, but it came {times} times to {short}"
+            raise BudgetExceeded(
+                "repetition", f"{why}, so it stops here with its trace kept; reword the task or the tools."
+            )

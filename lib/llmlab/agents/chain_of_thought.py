@@ -9,7 +9,7 @@ from collections import Counter
 from typing import Any
 
 from llmlab.agents.base import Agent, Run
-from llmlab.errors import LabError, ModelError
+from llmlab.errors import ModelError
 from llmlab.llm.chat import Model, Reply
 
 
@@ -32,10 +32,8 @@ class ChainOfThought(Agent):
         reply = await self.model.chat(self.prompt("task", task=run.task))
         run.notes["reasoning"] = reply.text
         if reply.finish_reason == "length":  # the last number is then one of the steps, and would look like an answer
-            why = (
-                f"The reasoning was cut off at {reply.output_tokens} tokens, before its answer; ask for shorter steps."
-            )
-            raise ModelError("cut_off", why)
+            cut = f"cut off at {reply.output_tokens} tokens, before its answer"
+            raise ModelError("cut_off", f"The reasoning was {cut}; ask for shorter steps.")
         run.answer = answer_of(reply.text)
 
 
@@ -46,8 +44,6 @@ class SelfConsistency(ChainOfThought):
 
     def __init__(self, model: Model, samples: int = 5, temperature: float = 0.7, **options: Any):
         super().__init__(model, **options)
-        if samples < 1:
-            raise LabError(f"A vote takes at least one sample, but got {samples}; ask for 3 or 5.")
         self.samples, self.temperature = samples, temperature
 
     async def work(self, run: Run) -> None:

@@ -10,7 +10,6 @@ from pydantic import BaseModel
 
 from llmlab.agents.base import Agent, Run
 from llmlab.errors import LabError
-from llmlab.tools import ToolResult
 
 TRIES = 2  # of a step, before the rest is planned anew
 PLANS = 3  # in a run
@@ -80,25 +79,25 @@ class PlanAndAct(Agent):
                 run.notes.setdefault("plans", []).append([step.model_copy() for step in steps])
                 return steps
             ask = self.prompt("plan again", ask=ask, wrong=wrong, plan=reply.text)
-        uses = f"A plan uses the tools {', '.join(names)} and only earlier steps"
-        raise LabError(f"{uses}, but {wrong}; reword the task.")
+        raise LabError(
+            f"A plan uses the tools {', '.join(names)} and only earlier steps, but {wrong}; reword the task."
+        )
 
     async def act(self, run: Run, step: Step, number: int) -> str | None:
         """Do one step, twice if needed; its result goes into the notes, what went wrong comes back."""
-        results, error = run.notes["results"], ""
+        results, error = run.notes["results"], None
         tool = next(tool for tool in self.tools if tool.name == step.tool)
         known = "".join(f"{results[n]}\n" for n in step.needs if n in results)
         asked = ask = self.prompt("act", task=step.task, results=known)
         with run.trace.span(f"step {number}: {step.tool}", task=step.task):
             for _ in range(TRIES):
                 reply = await self.model.chat(asked, tools=[tool])
-                result = ToolResult(False, f"the model did not call {tool.name}")
-                for call in [call for call in reply.tool_calls if call.name == tool.name][:1]:
-                    result = await tool.call(call.arguments, call.id)
-                if result.ok:
+                call = next((call for call in reply.tool_calls if call.name == tool.name), None)
+                result = call and await tool.call(call.arguments, call.id)
+                if result and result.ok:
                     results[number] = result.text
                     return None
-                error = result.text
+                error = result.text if result else f"the model did not call {tool.name}"
                 asked = self.prompt("act again", ask=ask, error=error)
         return error
 

@@ -49,7 +49,7 @@ class Recursive(Agent):
             else:
                 left, right = await self.split(run, items)
                 result = await self.combine(*await together(self.solve(run, left), self.solve(run, right)))
-        parts: list[tuple[list[str], str]] = run.notes.setdefault("parts", [])
+        parts = run.notes.setdefault("parts", [])
         parts.append((list(items), result))
         run.answer = max(parts, key=lambda part: len(part[0]))[1]
         return result
@@ -68,8 +68,8 @@ class Recursive(Agent):
         halves = (await self.model.chat(ask, schema=Halves)).parse(Halves)
         left, right = [*map(str, halves.left)], [*map(str, halves.right)]
         if max(len(left), len(right)) >= len(items) or not left or not right:
-            why = f"A part has to be smaller than the whole, but {len(items)} items were split into {len(left)} and "
-            why += f"{len(right)}, which would never end; the run stops here with its trace kept."
+            made = f"but {len(items)} items were split into {len(left)} and {len(right)}, which would never end"
+            why = f"A part has to be smaller than the whole, {made}; the run stops here with its trace kept."
             raise BudgetExceeded("repetition", why)
         if left + right != list(items):
             run.trace.event("items changed", before=list(items), after=left + right)

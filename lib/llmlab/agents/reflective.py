@@ -8,9 +8,8 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from llmlab.agents.base import Agent, Run
-from llmlab.errors import LabError, ModelError
+from llmlab.errors import ModelError
 from llmlab.llm.chat import Model
-from llmlab.trace import current
 
 
 class Verdict(BaseModel, extra="forbid"):
@@ -41,8 +40,8 @@ class Draft:
 class Reflective(Agent):
     """Writes, judges, revises, for at most `rounds` revisions; the best draft is the answer, not the last.
 
-    It stops early when nothing is left to advise, and when it would ask for the same revision again: the reply would be
-    the same. What the best draft lacks then, the run's `why` says.
+    It stops early when nothing is left to advise, and when it would ask the same again. What the best draft lacks, the
+    run's `why` says.
     """
 
     name = "reflective"
@@ -58,30 +57,27 @@ class Reflective(Agent):
         self, model: Model, criteria: Sequence[Criterion], judge: Model | None = None, rounds: int = 3, **options: Any
     ):
         super().__init__(model, **options)
-        if rounds < 0:
-            raise LabError(f"A text may be revised 0 times or more, but got {rounds}; give the number of revisions.")
         self.criteria, self.judge, self.rounds = list(criteria), judge or model, rounds
 
     async def work(self, run: Run) -> None:
         """Draft, then judge and revise, round by round."""
         drafts: list[Draft] = run.notes.setdefault("drafts", [])
-        asked = [self.prompt("draft", task=run.task)]
-        why = "The rounds are used up"
+        ask, asked, why = self.prompt("draft", task=run.task), set[str](), "The rounds are used up"
         for round in range(self.rounds + 1):
+            if ask in asked and self.repeats:
+                why = "Another round would ask the same again and get the same"
+                break
+            asked.add(ask)
             with run.trace.span(f"round {round}"):
-                text = (await self.model.chat(asked[-1])).text
+                text = (await self.model.chat(ask)).text
                 run.answer = run.answer or text
                 drafts.append(await self.score(text))
-            best = max(drafts, key=lambda d: d.met)
+            best = max(drafts, key=lambda draft: draft.met)
             run.answer = best.text
             if self.done(drafts):
                 why = "No further round was wanted"
                 break
             ask = self.prompt("revise", advice=drafts[-1].advice, text=text)
-            if ask in asked and self.repeats and round < self.rounds:
-                why = "Another round would ask the same again and get the same"
-                break
-            asked.append(ask)
         if best.met < len(self.criteria):
             run.why = f"{why}; the best draft meets {best.met} of {len(self.criteria)} criteria."
 
@@ -101,8 +97,6 @@ class Reflective(Agent):
         said = await self.judge.chat(self.prompt("judge", text=text, criterion=criterion.text), schema=Verdict)
         try:
             verdict = said.parse(Verdict)
-        except ModelError as error:  # a judge that cannot be read has not said yes
-            if into := current():
-                into.event("unreadable verdict", error=str(error))
+        except ModelError:  # a judge that cannot be read has not said yes
             return criterion.text
         return "" if verdict.meets else verdict.advice or criterion.text

@@ -3,12 +3,11 @@ arXiv:2308.08155)."""
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass as plain_dataclass
-from dataclasses import field
+from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, Literal
 
-from pydantic.dataclasses import dataclass
+from pydantic.dataclasses import dataclass as checked
 
 from llmlab.agents.base import Agent, Run
 from llmlab.budget import Budget
@@ -20,7 +19,7 @@ ROOM = 16  # letters that wait in an inbox; a colleague who writes more has to w
 Kind = Literal["task", "result", "failure"]
 
 
-@dataclass(frozen=True)
+@checked(frozen=True)
 class Letter:
     """What one member of a team may send to another, and nothing else: pydantic refuses any other kind."""
 
@@ -30,7 +29,7 @@ class Letter:
     text: str
 
 
-@plain_dataclass
+@dataclass
 class Member:
     """An agent with a name and a part in the work; what arrives is joined into one task, `goal` first."""
 
@@ -47,50 +46,44 @@ class Team(Agent):
 
     name = "team"
     budget = Budget(steps=100, tokens=200_000)
-    prompts = {
-        "task": "{goal}{letters}",
-        "from you": "\n{text}",
-        "from a colleague": "\n{sender}: {text}",
-        "again": "{task}\n{wrong}",
-    }
 
     def __init__(self, members: Sequence[Member], **options: Any):
         self.members = {member.name: member for member in members}
-        if not members or len(self.members) < len(members) or PERSON in self.members:
-            names = ", ".join(member.name for member in members) or "none"
-            raise LabError(f"A team has members, each with a name of its own, not {PERSON!r}, but got {names}; rename.")
-        super().__init__(members[0].agent.model, **options)
-        waited_for = {name for member in members for name in member.after} - {PERSON}
-        if unknown := waited_for - set(self.members):
-            raise LabError(f"`after` names members of the team, but {', '.join(sorted(unknown))} is none; add it.")
+        waits = {name: member.after for name, member in self.members.items()}
         try:
-            TopologicalSorter({member.name: member.after for member in members}).prepare()
+            TopologicalSorter(waits).prepare()
         except CycleError as error:
             circle = ", ".join(error.args[1])
             why = f"Members may wait only for earlier ones, but these wait in a circle: {circle}; change `after`."
             raise LabError(why) from None
-        if len(ends := set(self.members) - waited_for) > 1:
-            names = ", ".join(sorted(ends))
-            raise LabError(f"One member has to be the last, but nobody waits for {names}; name them in `after`.")
+        waited_for = set[str]().union(*waits.values()) - {PERSON}
+        last = waits.keys() - waited_for
+        if PERSON in waits or len(waits) < len(members) or not waited_for <= waits.keys() or len(last) != 1:
+            got = "; ".join(f"{member.name} after {', '.join(member.after) or PERSON}" for member in members)
+            why = (
+                f"A team has members with names of their own (not {PERSON!r}), who wait (`after`) for one another, and"
+            )
+            raise LabError(f"{why} one for whom nobody waits, but got {got or 'none'}; change names or `after`.")
+        super().__init__(members[0].agent.model, **options)
 
     async def work(self, run: Run) -> None:
         """Give the task to those who wait for nobody, and wait for the last one's letter."""
-        boxes: dict[str, asyncio.Queue[Letter]] = {PERSON: asyncio.Queue()}
         for member in self.members.values():
-            boxes[member.name] = member.inbox = asyncio.Queue(ROOM)  # no letters of an earlier run
+            member.inbox = asyncio.Queue(ROOM)  # no letters of an earlier run
         letters: list[Letter] = run.notes.setdefault("letters", [])
         results: dict[str, str] = run.notes.setdefault("results", {})
 
         async def send(sender: str, to: str, kind: Kind, text: str) -> None:
             run.trace.event("letter", sender=sender, to=to, kind=kind, text=text)
             letters.append(Letter(sender, to, kind, text))
-            await boxes[to].put(letters[-1])
+            if to != PERSON:
+                await self.members[to].inbox.put(letters[-1])
 
         async def live(member: Member) -> None:
             # In the order of `after`, not of arrival: the same letters make the same request, also in a replay.
             read = dict.fromkeys(member.after or [PERSON])
             while None in read.values():
-                letter = await boxes[member.name].get()
+                letter = await member.inbox.get()
                 if read.get(letter.sender, letter) is None:  # strangers, and second letters, are not waited for
                     read[letter.sender] = letter
             kind, text = await self.answer(member, run.task, [letter for letter in read.values() if letter])
@@ -112,14 +105,11 @@ class Team(Agent):
 
     async def answer(self, member: Member, task: str, read: Sequence[Letter]) -> tuple[Kind, str]:
         """What a member makes of its letters. One that crashes, or answers nonsense twice, fails, and the others go on."""
-        said = ""
-        for letter in read:
-            form = "from you" if letter.kind == "task" else "from a colleague"
-            said += self.prompt(form, sender=letter.sender, text=letter.text)
-        ask, wrong = self.prompt("task", goal=member.goal, letters=said), ""
+        said = [letter.text if letter.kind == "task" else f"{letter.sender}: {letter.text}" for letter in read]
+        ask, wrong = "\n".join([member.goal, *said]), ""
         for _ in range(2):
             try:
-                done = await member.agent.run(self.prompt("again", task=ask, wrong=wrong).strip())
+                done = await member.agent.run(f"{ask}\n{wrong}".strip())
                 if not done.ok:
                     return "failure", f"{member.name} stopped: {done.why}"
                 wrong = member.accept(str(done)) if member.accept else ""

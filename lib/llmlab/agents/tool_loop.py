@@ -13,8 +13,9 @@ class ToolLoop(Agent):
 
     async def work(self, run: Run) -> None:
         """Observe, decide, act."""
-        system: list[Message] = [{"role": "system", "content": self.prompts["system"]}] * bool(self.prompts["system"])
-        seen = [*system, {"role": "user", "content": self.prompt("task", task=run.task)}]
+        seen: list[Message] = [{"role": "user", "content": self.prompt("task", task=run.task)}]
+        if system := self.prompts["system"]:
+            seen.insert(0, {"role": "system", "content": system})
         loop, said = Repetition(), None
         while True:
             decided = await self.model.chat(seen, tools=self.tools or None)

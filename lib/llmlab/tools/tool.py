@@ -102,35 +102,29 @@ class Tool:
             raise ToolError(f"{self.name} {_failed(end)}") from end
 
 
-class _Missing(Tool):
-    """Stands in for a tool that does not exist: a call of it is a step with an error."""
-
-    async def _result(self, arguments: str | dict[str, Any]) -> ToolResult:
-        return ToolResult(False, f"error: {self.description}")
-
-
 async def call_all(calls: Sequence[ToolCall], tools: Sequence[Tool]) -> list[Message]:
     """Carry out a reply's tool calls side by side, the same call once; returns the messages that answer them, in order.
 
     When the budget allows no further call, the ones that still run are cancelled.
     """
     by_name = {t.name: t for t in tools}
-    there = f"there are {', '.join(by_name) or 'none'}"
     wanted = {(call.name, call.arguments): call for call in calls}
 
     async def one(call: ToolCall) -> str:
-        missing = _Missing(call.name, f"there is no tool {call.name}; {there}", {}, lambda: None)
-        return (await by_name.get(call.name, missing).call(call.arguments, call.id)).text
+        async def missing(**arguments: Any) -> None:
+            raise ToolError(f"there is no tool {call.name}; there are {', '.join(by_name) or 'none'}")
+
+        of = by_name.get(call.name) or Tool(call.name, "", {}, missing)
+        return (await of.call(call.arguments, call.id)).text
 
     texts = dict(zip(wanted, await together(*map(one, wanted.values())), strict=True))
     return [{"role": "tool", "tool_call_id": c.id, "content": texts[c.name, c.arguments]} for c in calls]
 
 
 def tool(function: Tool | Callable[..., Any], *, timeout: float = TIMEOUT) -> Tool:
-    """Make a tool of a function with type hints; the first paragraph of its docstring is its description.
+    """Make a tool of a function with type hints, also as `@tool`; its description is its docstring's first paragraph.
 
-    Stands before a call, `tool(function)`, or over a definition, `@tool`. At its time limit (seconds) an async function
-    is cancelled, and a plain one is left to its thread, which nobody can stop.
+    At its time limit (seconds) an async function is cancelled; a plain one is left to its thread, which nobody can stop.
     """
     if isinstance(function, Tool):
         return function

@@ -43,8 +43,7 @@ def search_documents(folder: Path | str) -> Callable[[str], list[dict[str, str]]
 
     def passages() -> list[dict[str, str]]:
         names = [path.relative_to(folder).as_posix() for path in sorted(Path(folder).rglob("*.md"))]
-        seen = [name for name in names if not re.search(r"(^|/)\.", name)]  # no checkpoints of Jupyter's
-        return [{"document": name, "text": text} for name in seen for text in _paragraphs(Path(folder, name))]
+        return [{"document": name, "text": text} for name in names for text in _paragraphs(Path(folder, name))]
 
     def search_documents(query: str) -> list[dict[str, str]]:
         """Search the documents for some words; gives the passages that fit best, each with its document's name."""
