@@ -18,59 +18,33 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from llmlab.budget import Budget, Totals
+from llmlab.errors import BudgetExceeded, LabError, MissingCapability, ModelError, ServerError, ToolError
+from llmlab.trace import Step, Trace
+
 if TYPE_CHECKING:
-    from llmlab.errors import BudgetExceeded, LabError, MissingCapability, ModelError, ServerError, ToolError
     from llmlab.llm.chat import Model
     from llmlab.llm.connection import connect
     from llmlab.llm.reply import Reply, ToolCall
     from llmlab.mcp.host import Host
-    from llmlab.trace import Budget, Step, Totals, Trace
+
+__all__ = ["Budget", "BudgetExceeded", "Host", "LabError", "MissingCapability", "Model", "ModelError", "Reply"]
+__all__ += ["ServerError", "Step", "ToolCall", "ToolError", "Totals", "Trace", "connect"]
 
 # Imported when they are asked for (PEP 562): an MCP server of the lab needs no client of a model, which takes a second.
-_HOMES = {
-    "Budget": "budget",
-    "BudgetExceeded": "errors",
+_LATER = {
     "connect": "llm.connection",
     "Host": "mcp.host",
-    "LabError": "errors",
-    "MissingCapability": "errors",
     "Model": "llm.chat",
-    "ModelError": "errors",
     "Reply": "llm.reply",
-    "ServerError": "errors",
-    "Step": "trace",
     "ToolCall": "llm.reply",
-    "ToolError": "errors",
-    "Totals": "budget",
-    "Trace": "trace",
 }
-__all__ = [
-    "Budget",
-    "BudgetExceeded",
-    "Host",
-    "LabError",
-    "MissingCapability",
-    "Model",
-    "ModelError",
-    "Reply",
-    "ServerError",
-    "Step",
-    "ToolCall",
-    "ToolError",
-    "Totals",
-    "Trace",
-    "connect",
-]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"llmlab.{_HOMES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+    return getattr(import_module(f"llmlab.{_LATER[name]}"), name)
 
 
 if "IPython" in sys.modules and (_shell := sys.modules["IPython"].get_ipython()) is not None:
