@@ -226,7 +226,7 @@ def test_a_reply_is_shown_while_it_is_written(lab: Lab) -> None:
 
 
 ENDLESS = """try:
-    await model.chat("Tell me a long story about the sea.", max_tokens=3000, ignore_eos=True)
+    await model.chat("Tell me a long story about the sea.", max_tokens=3000, ignore_eos=True, stream=True)
 finally:
     print("the step is", model.trace.steps[-1].status)"""
 
