@@ -51,7 +51,7 @@ class CodeAgent(Agent):
         ]
         loop = Repetition()
         while True:
-            reply = await self.model.chat(seen)
+            reply = await self.model.chat(seen, stream=True)
             code = code_of(reply.text)
             if code is None:
                 run.answer = reply.text
