@@ -29,7 +29,7 @@ class ChainOfThought(Agent):
 
     async def work(self, run: Run) -> None:
         """Reason, then read off the answer."""
-        reply = await self.model.chat(self.prompt("task", task=run.task), stream=True)
+        reply = await self.model.chat(self.prompt("task", task=run.task))
         run.notes["reasoning"] = reply.text
         if reply.finish_reason == "length":  # the last number is then one of the steps, and would look like an answer
             cut = f"cut off at {reply.output_tokens} tokens, before its answer"
@@ -50,7 +50,7 @@ class SelfConsistency(ChainOfThought):
         """Sample, then vote; of answers with equal votes the first one counts."""
         ask, of = self.prompt("task", task=run.task), self.temperature
         # Each sample has a seed of its own: with the same one all would be the same.
-        chats = (self.model.chat(ask, temperature=of, seed=seed) for seed in range(self.samples))
+        chats = (self.model.chat(ask, temperature=of, seed=seed, stream=False) for seed in range(self.samples))
         came = await asyncio.gather(*chats, return_exceptions=True)
         votes = Counter(answer_of(reply.text) for reply in came if isinstance(reply, Reply))
         run.notes["votes"] = dict(votes.most_common())

@@ -51,7 +51,7 @@ class CodeAgent(Agent):
         ]
         loop = Repetition()
         while True:
-            reply = await self.model.chat(seen, stream=True)
+            reply = await self.model.chat(seen)
             code = code_of(reply.text)
             if code is None:
                 run.answer = reply.text

@@ -66,7 +66,7 @@ class PlanAndAct(Agent):
 
     async def answer(self, run: Run, said: str) -> str:
         """The answer to the task, from what the steps gave."""
-        return (await self.model.chat(self.prompt("answer", task=run.task, results=said), stream=True)).text
+        return (await self.model.chat(self.prompt("answer", task=run.task, results=said))).text
 
     async def plan(self, run: Run, ask: str) -> list[Step]:
         """A plan that keeps to the tools and looks only back; asked for twice, then given up."""

@@ -69,7 +69,7 @@ class Reflective(Agent):
                 break
             asked.add(ask)
             with run.trace.span(f"round {round}"):
-                text = (await self.model.chat(ask, stream=True)).text
+                text = (await self.model.chat(ask)).text
                 run.answer = run.answer or text
                 drafts.append(await self.score(text))
             best = max(drafts, key=lambda draft: draft.met)

@@ -12,7 +12,7 @@ class SingleStep(Agent):
 
     async def work(self, run: Run) -> None:
         """Ask, perhaps act, done."""
-        reply = await self.model.chat(self.prompt("task", task=run.task), tools=self.tools or None, stream=True)
+        reply = await self.model.chat(self.prompt("task", task=run.task), tools=self.tools or None)
         run.answer = reply.text
         if reply.tool_calls:
             run.answer = "\n".join(str(m["content"]) for m in await call_all(reply.tool_calls, self.tools))

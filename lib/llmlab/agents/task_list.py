@@ -34,7 +34,7 @@ class TaskList(Agent):
             loop.check(task)
             with run.trace.span("task", task=task):
                 said = {"goal": run.task, "task": task, "done": "; ".join(done.values()) or "nothing"}
-                run.answer = done[task] = (await self.model.chat(self.prompt("do", **said), stream=True)).text
+                run.answer = done[task] = (await self.model.chat(self.prompt("do", **said))).text
                 open_tasks += await self.tasks("new", **said, result=done[task], open=open_tasks)
                 if len(open_tasks) > 1:
                     order = await self.tasks("sort", **said, open=open_tasks)

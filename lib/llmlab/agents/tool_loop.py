@@ -18,7 +18,7 @@ class ToolLoop(Agent):
             seen.insert(0, {"role": "system", "content": system})
         loop, said = Repetition(), None
         while True:
-            decided = await self.model.chat(seen, tools=self.tools or None, stream=True)
+            decided = await self.model.chat(seen, tools=self.tools or None)
             said = decided.text or said
             if not decided.tool_calls:
                 run.answer = said
