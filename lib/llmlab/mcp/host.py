@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import math
 import sys
 import weakref
@@ -45,15 +44,9 @@ class ServerTool(Tool):
     limit: int = sys.maxsize  # the host has cut the result
     offer: Offer = field(kw_only=True)
 
-    async def _run(self, arguments: str | dict[str, Any]) -> Any:
+    async def _run(self, arguments: dict[str, Any]) -> Any:
         try:
-            given = json.loads(arguments or "{}") if isinstance(arguments, str) else arguments
-        except ValueError:
-            raise ToolError(f"{self.name} takes its arguments as JSON, but got {str(arguments)[:80]!r}") from None
-        if not isinstance(given, dict):
-            raise ToolError(f"{self.name} takes a JSON object, but got {type(given).__name__}")
-        try:
-            return await self.function(given)
+            return await self.function(arguments)
         except ServerError as error:
             raise ToolError(str(error)) from error  # for the model to read
 
