@@ -6,7 +6,8 @@ import asyncio
 import random
 import re
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import httpx2
@@ -15,7 +16,7 @@ from pydantic import BaseModel
 
 from llmlab import redaction, settings, trace, wait
 from llmlab.errors import MissingCapability, ModelError, SettingsError
-from llmlab.llm import capabilities, failures, recording
+from llmlab.llm import capabilities, endpoint, failures, recording
 from llmlab.llm.reply import Message, Reply, Source, Stream, json_object, note_of, whole_letters
 
 T = TypeVar("T")
@@ -135,6 +136,13 @@ class Model:
         if capability not in self.abilities:
             self.abilities[capability] = False if self.declared else await capabilities.probe(self, capability)
         return self.abilities[capability]
+
+    @asynccontextmanager
+    async def endpoint(self) -> AsyncIterator[str]:
+        """An address on loopback for other clients and frameworks: what they ask is answered by this model, live or
+        replayed, and is a step of the trace that is open here. `async with model.endpoint() as base_url: …`"""
+        with endpoint.serve(self) as url:
+            yield url
 
     async def aclose(self) -> None:
         """Close the connections. The model in the box goes on until the kernel ends."""
