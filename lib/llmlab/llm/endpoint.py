@@ -58,7 +58,7 @@ def serve(model: Model) -> Iterator[str]:
             return self._send(200, answer, stream=bool(body.get("stream")))
 
         def _send(self, status: int, answer: dict[str, Any], stream: bool = False) -> None:
-            text = json.dumps(answer) if not stream else "".join(map(_event, [*_chunks(answer), "[DONE]"]))
+            text = json.dumps(answer) if not stream else _stream(answer)
             self.send_response(status)
             self.send_header("content-type", "text/event-stream" if stream else "application/json")
             self.send_header("content-length", str(len(text.encode())))
@@ -88,19 +88,16 @@ async def _asked(model: Model, body: dict[str, Any]) -> dict[str, Any]:
     return {"id": "lab", "object": "chat.completion", "created": 0, "model": model.name, **reply.response}
 
 
-def _chunks(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    """A whole reply as a stream of two: all of it, and the usage."""
+def _stream(answer: dict[str, Any]) -> str:
+    """A whole reply as a stream of two events: all of it, and the usage."""
     head = {**{k: answer[k] for k in ("id", "created", "model")}, "object": "chat.completion.chunk"}
     choices = []
     for choice in answer["choices"]:
         calls = choice["message"].get("tool_calls")
         numbered = {"tool_calls": [{"index": i, **call} for i, call in enumerate(calls)]} if calls else {}
         choices.append({"index": 0, "delta": choice["message"] | numbered, "finish_reason": choice["finish_reason"]})
-    return [{**head, "choices": choices}, {**head, "choices": [], "usage": answer.get("usage")}]
-
-
-def _event(data: dict[str, Any] | str) -> str:
-    return f"data: {data if isinstance(data, str) else json.dumps(data)}\n\n"
+    events = [{**head, "choices": choices}, {**head, "choices": [], "usage": answer.get("usage")}]
+    return "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
 
 
 def _error(status: int, said: str) -> tuple[int, dict[str, Any]]:
