@@ -18,7 +18,8 @@ import pytest
 
 import llmlab
 import shop
-from llmlab import LabError, agents, chat_app, connect, lesson, notebooks, settings, tools
+from chapters.ch01 import app
+from llmlab import LabError, agents, connect, lesson, notebooks, settings, tools
 
 pytestmark = pytest.mark.anyio
 CHAPTERS = lesson.chapters()
@@ -173,7 +174,7 @@ def test_progress_counts_what_was_opened_guessed_and_passed() -> None:
 def defined(code: str) -> Any:
     """What the reader hands to the check: the last function or class that the code defines."""
     names: dict[str, Any] = {"asyncio": asyncio, "sqlite3": sqlite3}
-    for module in (llmlab, agents, chat_app, shop, tools):
+    for module in (llmlab, agents, app, shop, tools):
         names |= {n: getattr(module, n) for n in getattr(module, "__all__", dir(module)) if n[0] != "_"}
     before = set(names)
     exec(code, names)

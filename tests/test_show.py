@@ -11,9 +11,10 @@ from xml.etree import ElementTree
 
 import pytest
 
+from chapters.ch01 import app
+from chapters.ch01.app import Answer
 from llmlab import Model, Reply, ToolCall, Trace, settings, show, wait
 from llmlab.agents import Run
-from llmlab.chat_app import Answer
 from llmlab.show import formatters, runs, view
 from llmlab.show.formatters import bundle
 from llmlab.trace import Kind
@@ -90,7 +91,7 @@ CONFIG = settings.Settings(api_key="a-secret-key")
     "draw",
     [
         lambda: runs.reply_card(EVERYWHERE),
-        lambda: runs.answer_card(Answer(EVIL, [EVERYWHERE])),
+        lambda: app.answer_card(Answer(EVIL, [EVERYWHERE])),
         lambda: runs.model_card(Model(None, EVIL, "endpoint", CONFIG, {EVIL: EVIL})),  # type: ignore[arg-type]
         lambda: runs.run_card(Run(EVIL, EVIL, evil_trace(), part=1, answer=EVIL, stopped="error", why=EVIL)),
         lambda: show.table(evil_trace()),
@@ -110,7 +111,7 @@ def test_a_reply_shows_the_answer_first_then_where_it_came_from_and_what_it_cost
     made = bundle(reply())
     assert made["text/plain"] == "Hello.\n[embedded: small · 12 tokens in (5 cached) · 3 out · 0.26 s]"
     assert "mathjax_ignore" in made["text/html"], "dollars are no mathematics"
-    assert runs.answer_card(Answer("Noon.", [reply(), reply()])).text == "Noon.\n[2 calls · 24 tokens in · 6 out]"
+    assert app.answer_card(Answer("Noon.", [reply(), reply()])).text == "Noon.\n[2 calls · 24 tokens in · 6 out]"
     assert bundle(3) == {}
 
 

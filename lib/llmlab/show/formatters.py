@@ -14,7 +14,6 @@ from llmlab import wait
 # A class, and the function that draws it. Nothing of this is imported before something is drawn.
 DRAWN = {
     "llmlab.agents.base.Run": "runs.run_card",
-    "llmlab.chat_app.Answer": "runs.answer_card",
     "llmlab.llm.chat.Model": "runs.model_card",
     "llmlab.llm.reply.Reply": "runs.reply_card",
     "llmlab.mcp.content.Content": "servers.content",

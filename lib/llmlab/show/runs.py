@@ -11,7 +11,6 @@ from llmlab.show.view import QUIET, View, card, folded, pretty
 
 if TYPE_CHECKING:
     from llmlab.agents.base import Run
-    from llmlab.chat_app import Answer
     from llmlab.llm.chat import Model, Reply
     from llmlab.trace import Trace
 
@@ -63,13 +62,6 @@ def reply_card(reply: Reply) -> View:
     raw = folded("the request, as it was sent", reply.request) + folded("the reply, as it came", reply.response)
     text = "\n".join(filter(None, [answer, f"[{badge(reply)}]", reply.note]))
     return View(card("model", answer, badge(reply), note + raw), text)
-
-
-def answer_card(answer: Answer) -> View:
-    """What a chat application said, with each call behind it folded."""
-    calls = "".join(folded(f"call {i}: {badge(r)}", r.request) for i, r in enumerate(answer.replies, 1))
-    cost = f"{len(answer.replies)} calls · {answer.input_tokens} tokens in · {answer.output_tokens} out"
-    return View(card("person", answer.text, cost, calls), f"{answer.text}\n[{cost}]")
 
 
 def model_card(model: Model) -> View:

@@ -8,7 +8,7 @@ from typing import Any
 
 import ipywidgets
 
-from llmlab.chat_app import ChatApp, Layer
+from chapters.ch01.app import ChatApp, Layer
 from llmlab.llm.chat import Model
 from llmlab.show import runs, widgets
 from llmlab.show.view import View, compare
