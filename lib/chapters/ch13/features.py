@@ -14,7 +14,7 @@ FEATURES = [
         "elicitation",
         "the server asks the person",
         ("elicitation",),
-        "kept, but as an input_required result: the client asks, and repeats the request",
+        "kept, as an input_required result: the client asks the person, and repeats the request",
     ),
     (
         "sampling",
@@ -75,9 +75,14 @@ def known(version: str, words: tuple[str, ...]) -> list[str]:
 
 
 def features() -> list[list[str]]:
-    """Rows for a table: feature, purpose, its messages in the last version with a handshake and in the newest, what became."""
+    """Rows for a table: feature, purpose, its messages (=: kept, −: removed in the newest version, +: new in it), what became of it."""
     rows = []
     for name, purpose, words, became in FEATURES:
-        old, new = ("\n".join(known(version, words)) or "–" for version in (OLD, NEW))
-        rows.append([name, purpose, old, new, became])
+        old, new = known(OLD, words), known(NEW, words)
+        lines = [f"{_sign(message in old, message in new)} {message}" for message in sorted({*old, *new})]
+        rows.append([name, purpose, "\n".join(lines), became])
     return rows
+
+
+def _sign(before: bool, now: bool) -> str:
+    return "=" if before and now else "+" if now else "−"

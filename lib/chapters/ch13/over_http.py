@@ -13,6 +13,7 @@ import uvicorn
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
+from chapters.ch13 import kitchen
 from llmlab.mcp.tap import WireTap
 
 Frames = list[tuple[str, dict[str, Any]]]
@@ -74,8 +75,8 @@ async def over_http(url: str, mode: str, walk: Callable[[Client], Awaitable[None
     return tap
 
 
-async def give_up(url: str, mode: str, drink: str, begun: list[str], dropped: list[str]) -> tuple[list[str], int]:
-    """Order a drink that takes a minute and cancel it; returns what the client said, and its number of POSTs."""
+async def give_up(url: str, mode: str, drink: str) -> tuple[list[str], int]:
+    """Order a drink of the kitchen that takes a minute and cancel it; returns what the client said, and its number of POSTs."""
 
     async def until(condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(60):
@@ -84,9 +85,9 @@ async def give_up(url: str, mode: str, drink: str, begun: list[str], dropped: li
 
     async def order(client: Client) -> None:
         brewing = asyncio.create_task(client.call_tool("brew", {"drink": drink, "seconds": 60}))
-        await until(lambda: drink in begun)
+        await until(lambda: drink in kitchen.begun)
         brewing.cancel()
-        await until(lambda: drink in dropped)
+        await until(lambda: drink in kitchen.dropped)
 
     tap = await over_http(url, mode, order)
     said = [message["method"] for way, message in recorded(tap) if way == "sent"]
