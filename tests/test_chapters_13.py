@@ -74,7 +74,15 @@ async def test_messages_by_hand_are_sent_as_they_are_and_can_be_drawn(
     assert f"{len(drawn)} of {len(drawn)}" in frames.stepper(trace).plain.text  # type: ignore[union-attr]
 
 
-async def test_what_cannot_be_json_is_named() -> None:
+@pytest.mark.parametrize("pairs", [None, [1], [("sent",)], [("there", {})], "hello"])
+def test_what_is_no_list_of_frames_is_named(pairs: Any) -> None:
+    with pytest.raises(LabError, match="list of pairs"):
+        ch13.drawn(pairs)
+
+
+async def test_what_cannot_be_sent_is_named() -> None:
+    with pytest.raises(LabError, match="list of dicts"):
+        await ch13.exchange(ECHO, 5)
     with pytest.raises(LabError, match="sent as JSON"):
         await ch13.exchange(ECHO, [{"jsonrpc": "2.0", "id": {1, 2}}])
 

@@ -126,7 +126,10 @@ def parsed(line: str) -> Message | None:
 def drawn(frames: Iterable[tuple[str, Any]], server: str = "server") -> Trace:
     """A list of (direction, message) as a trace, which `frames.sequence`, `frames.table` and `frames.stepper` draw."""
     trace, methods = Trace(f"the wire to {server}"), dict[tuple[str, str], str]()
-    for way, message in frames:
+    for pair in frames if isinstance(frames, list | tuple) else [frames]:
+        if not isinstance(pair, list | tuple) or len(pair) != 2 or pair[0] not in ("sent", "received"):
+            raise LabError(f"Frames are a list of pairs, (“sent” or “received”, message), but one is {pair!r}.")
+        way, message = pair
         number, error = (message.get("id") if isinstance(message, dict) else None), None
         if isinstance(message, LabError):
             name, frame, message = str(message), "ended", None
@@ -152,9 +155,12 @@ async def exchange(command: Sequence[str], messages: Any, server: str = "server"
 
     The reply to a request is waited for as long as a server needs to start, anything else for a few seconds.
     """
+    messages = [messages] if isinstance(messages, dict | str) else messages
+    if not isinstance(messages, list | tuple):
+        raise LabError(f"Messages are a list of dicts (or of texts), but got {messages!r}.")
     program, said = Program(command), list[tuple[str, Any]]()
     try:
-        for message in [messages] if isinstance(messages, dict | str) else messages:
+        for message in messages:
             line = message if isinstance(message, str) else _json(message)
             program.write(line)
             said.append(("sent", line if (sent := parsed(line)) is None else sent))
