@@ -103,7 +103,7 @@ def test_the_table_of_features_agrees_with_the_sdk() -> None:
         assert f"{request}Request" in asked
         assert "=" not in rows[name][2]
     assert {"extensions", "tasks", "elicitation", "roots", "sampling"} <= set(ClientCapabilities.model_fields)
-    assert rows["handshake"][2] == "− initialize\n− notifications/initialized"
+    assert rows["handshake"][2].replace("\N{NO-BREAK SPACE}", " ") == "− initialize\n− notifications/initialized"
     assert rows["subscriptions"][2].count("+") == 2
     assert [row[2] for row in rows.values()].count("") == 3, "tasks, extensions, authorization: no messages of the core"
 

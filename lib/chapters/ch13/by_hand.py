@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -123,7 +123,7 @@ def parsed(line: str) -> Message | None:
     return found if isinstance(found, dict) else None
 
 
-def drawn(frames: Iterable[tuple[str, Any]], server: str = "server") -> Trace:
+def drawn(frames: Any, server: str = "server") -> Trace:
     """A list of (direction, message) as a trace, which `frames.sequence`, `frames.table` and `frames.stepper` draw."""
     trace, methods = Trace(f"the wire to {server}"), dict[tuple[str, str], str]()
     for pair in frames if isinstance(frames, list | tuple) else [frames]:

@@ -79,7 +79,9 @@ def features() -> list[list[str]]:
     rows = []
     for name, purpose, words, became in FEATURES:
         old, new = known(OLD, words), known(NEW, words)
-        lines = [f"{_sign(message in old, message in new)} {message}" for message in sorted({*old, *new})]
+        lines = [
+            f"{_sign(message in old, message in new)}\N{NO-BREAK SPACE}{message}" for message in sorted({*old, *new})
+        ]
         rows.append([name, purpose, "\n".join(lines), became])
     return rows
 
