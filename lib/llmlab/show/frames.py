@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmlab.settings import DATA
 from llmlab.show.mermaid import Mermaid, clean, short
-from llmlab.show.view import COLOURS, QUIET, View, folded, pretty, table_of
+from llmlab.show.view import COLOURS, View, folded, pretty, table_of
 from llmlab.show.widgets import Panel
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _result(result: dict[str, Any]) -> str:
         ]
         return ("(failed) " if result.get("isError") else "") + " ".join(map(str, texts))
     if "messages" in result:
-        return f"{len(result['messages'])} messages"
+        return f"{(count := len(result['messages']))} message{'s' * (count != 1)}"
     return str(result.get("protocolVersion") or ", ".join(result.get("supportedVersions", [])))
 
 
@@ -117,6 +117,6 @@ def _one(step: Step, number: int, of: int) -> View:
     body = escape(data if isinstance(data, str) else pretty(data)) if data else ""
     html = (
         f"<div style='border-left:3px solid {COLOURS['protocol']};padding-left:8px'><b>{escape(head)}</b>"
-        f"<p>{escape(purpose)}</p><pre style='{QUIET};max-height:24em;overflow:auto'>{body}</pre></div>"
+        f"<p>{escape(purpose)}</p><pre style='max-height:24em;overflow:auto;resize:vertical'>{body}</pre></div>"
     )
     return View(html, f"{head}\n   {purpose}")
