@@ -159,8 +159,7 @@ def ran(opened: Lab) -> dict[str, list[dict[str, Any]]]:
         opened.command("notebook:run-all-cells")
         given[chapter] = list(opened.script("return nb.widgets.flatMap(c => c.model.outputs?.toJSON() ?? [])"))
         if chapter not in TRIED:
-            opened.command("docmanager:save")
-            opened.script("await panel.sessionContext.shutdown(); panel.dispose()")
+            opened.script("await app.serviceManager.sessions.shutdown(panel.sessionContext.session.id)")
     return given
 
 
@@ -367,6 +366,7 @@ def test_a_chapter_is_readable_in_both_themes_without_being_drawn_again(lab: Lab
         assert [(title, text["text"]) for title, text in texts if text["size"] < SMALLEST] == []
         assert [(title, text["text"], now) for title, text in texts if text["seen"] < SEEN] == []
     lab.page.set_viewport_size(WINDOW)
+    lab.script("await app.serviceManager.sessions.shutdownAll()")
 
 
 def test_the_page_talks_to_this_machine_only(lab: Lab) -> None:
