@@ -95,8 +95,8 @@ def test_a_guess_by_number_or_button_is_kept_and_shown_beside_what_happened(opti
         (lambda: lesson.reveal("00.u", 1, ""), "run its cell first"),
         (lambda: lesson.chapter("77"), "00, 01"),
         (lambda: lesson.chapter(""), "00, 01"),
-        (lambda: lesson.term("contxt windw"), "nearest are context window"),
-        (lambda: lesson.term("zzzzzzzz"), "nearest are "),
+        (lambda: lesson.term("memry windov"), "nearest are context window"),
+        (lambda: lesson.term("zzzzzzzz"), "nearest are lesson.term()"),
         (lambda: lesson.hint("00.9"), "id like 01.2"),
         (lambda: lesson.solution("../../x"), "id like 01.2"),
     ],
@@ -112,6 +112,27 @@ def test_what_there_is_not_is_refused_with_what_there_is_and_nothing_is_kept(
 def test_each_term_is_explained_whatever_its_case() -> None:
     for name in json.loads((settings.DATA / "glossary.json").read_text(encoding="utf-8")):
         assert re.fullmatch(rf"{re.escape(name)}: [A-Z].+\.", text_of(lesson.term(f" {name.title()} ")))
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("injection", ["prompt injection"]),  # a part of a name
+        ("react", ["react"]),  # a whole name comes alone
+        ("contxt windw", ["context window"]),  # the nearest
+        ("tokens", ["token"]),
+        ("babyagi", ["task list agent"]),  # in a text
+        ("mcp ", ["mcp"]),
+    ],
+)
+def test_the_glossary_is_searched_by_name_then_by_likeness_then_in_its_texts(words: str, found: list[str]) -> None:
+    assert [line.partition(": ")[0] for line in text_of(lesson.term(words)).splitlines()] == found
+
+
+def test_the_glossary_is_listed_as_names_each_of_which_opens() -> None:
+    terms = json.loads((settings.DATA / "glossary.json").read_text(encoding="utf-8"))
+    assert text_of(lesson.term()).split(", ") == sorted(terms)
+    assert lesson.term(" ").html.count("<details><summary>") == len(terms)
 
 
 KEEPS = "import sys; from llmlab.lesson import keep; [keep('passed', f'{sys.argv[1]}.{n}', True) for n in range(25)]"

@@ -68,7 +68,7 @@ def test_the_command_shows_and_keeps_the_counts_by_the_experiments_own_columns(
     for module in (measure, measuring):
         monkeypatch.setattr(module, "MEASURED", tmp_path)
     assert cli.main(["measure", "98"]) == 0
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[2:5]] == groups
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:4]] == groups
     assert measure.kept("98")[0].rows == ROWS
     assert (tmp_path / "98-A-model-1.json").exists()
 

@@ -24,9 +24,7 @@ T = TypeVar("T")
 SEED = 0  # at temperature 0; above it a seed is drawn for each call, and kept in the reply
 MAX_TOKENS = 512
 ADAPTER = "llmlab.adapter.sha256"  # in the provenance of a model that has one for calling tools
-LORA = [
-    {"id": 0, "scale": 1.0}
-]  # llama.cpp lays it over the model for this request; without tools the model is the makers'
+LORA = [{"id": 0, "scale": 1.0}]  # llama.cpp lays it over the model; in requests without tools the model is the makers'
 _OPTIONAL = ("seed", "temperature", "stream_options", "logprobs", "top_logprobs")
 _NOT_TAKEN = re.compile(r"support|unknown|unrecogni|unexpected|not (permitted|allowed)", re.I)
 
@@ -200,9 +198,8 @@ class Model:
                         live.write(piece)
                     first = first or (time.perf_counter() - began if piece else None)
         finally:
-            step.attributes["llmlab.response"] = redaction.plain(
-                answer.response()
-            )  # also what came before an error or an interrupt
+            # Also what came before an error or an interrupt.
+            step.attributes["llmlab.response"] = redaction.plain(answer.response())
             if live:
                 live.clear()
         if not answer.finish_reason and not failures.said_in_a_reply(answer.response()):

@@ -47,6 +47,11 @@ class LiveText:
             html = f"<div style='white-space:pre-wrap;max-width:50em;opacity:.8'>{escape(self._text)}▌</div>"
             self._handle.update({"text/html": html, "text/plain": self._text}, raw=True)
 
+    def say(self, text: str) -> None:
+        """Put a text in place of what stood there."""
+        self._text, self._drawn = "", 0.0
+        self.write(text)
+
     def clear(self) -> None:
         """Leave nothing behind: the finished reply is the cell's result."""
         self._handle.update({"text/html": "", "text/plain": ""}, raw=True)

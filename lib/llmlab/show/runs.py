@@ -71,7 +71,6 @@ def model_card(model: Model) -> View:
     rows["can"] = ", ".join(can) or "text (more is found out when a cell needs it)"
     rows |= {name.removeprefix("llmlab."): value for name, value in model.provenance.items()}
     left = "style='text-align:left'"
-    lines = (
-        f"<tr><th scope='row' {left}>{escape(k)}</th><td {left}>{escape(str(v))}</td></tr>" for k, v in rows.items()
-    )
-    return View(f"<table>{''.join(lines)}</table>", pretty(rows))
+    row = f"<tr><th scope='row' {left}>{{}}</th><td {left}>{{}}</td></tr>"
+    lines = "".join(row.format(escape(name), escape(str(value))) for name, value in rows.items())
+    return View(f"<table>{lines}</table>", pretty(rows))
