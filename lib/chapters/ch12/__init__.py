@@ -133,18 +133,18 @@ def side_by_side(first: Mapping[str, Any], second: Mapping[str, Any], nowhere: P
 def web(hand: Mapping[str, Functions], through: Functions, client: Callable[..., Any]) -> Mermaid:
     """Who uses what, read from the code. `hand`: each application's connectors, in the order of the services."""
     lines = ["flowchart LR", "  accTitle: The same two applications with connectors of their own, and through MCP"]
-    lines += ["  subgraph hand [by hand]", "    direction LR"]
-    lines += [f"    {app} --> {f.__name__}" for app, own in hand.items() for f in own]
-    for place, service in enumerate(SERVICES):
-        lines += [f"    {own[place].__name__} --> {service}[({service})]" for own in hand.values()]
-    lines += ["  end", "  subgraph mcp [through MCP]", "    direction LR"]
     apps = [app for app in through if client.__name__ in names_in(app)]
+    lines += ["  subgraph mcp [through MCP]", "    direction LR"]  # the one that comes first is drawn below
     for number, app in enumerate(apps):
         lines.append(f"    {app.__name__} --> client{number}[its client]")
         asked = [service for service in SERVICES if service in words_of(app)]
         lines += [f"    client{number} --> {service}_server[{service} server]" for service in asked]
     used = [service for service in SERVICES if any(service in words_of(app) for app in apps)]
     lines += [f"    {service}_server --> {service}_data[({service})]" for service in used]
+    lines += ["  end", "  subgraph hand [by hand]", "    direction LR"]
+    lines += [f"    {app} --> {f.__name__}" for app, own in hand.items() for f in own]
+    for place, service in enumerate(SERVICES):
+        lines += [f"    {own[place].__name__} --> {service}[({service})]" for own in hand.values()]
     return Mermaid("\n".join([*lines, "  end"]))
 
 
