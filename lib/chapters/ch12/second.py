@@ -3,7 +3,7 @@
 import sqlite3
 import subprocess
 from contextlib import closing
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,10 @@ def find_messages(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def agenda(title: str, after: str, file: Path) -> Any:
-    """The next event with this title."""
+    """The next event with this title, in a year from a day on."""
     start = datetime.strptime(after, "%d/%m/%Y").date()
-    for event in recurring_ical_events.of(Calendar.from_ical(file.read_text("utf-8"))).after(start):
+    year = recurring_ical_events.of(Calendar.from_ical(file.read_text("utf-8"))).between(start, timedelta(days=366))
+    for event in sorted(year, key=lambda event: event["DTSTART"].dt.isoformat()):
         if title.lower() in event["SUMMARY"].lower():
             return event
     return None
