@@ -48,7 +48,7 @@ def test_code_is_counted_without_what_is_for_people() -> None:
 async def test_words_belong_to_a_service_where_the_service_itself_has_them(shop: Shop, host: Host) -> None:
     known = ch12.by_hand(shop, [one_line, *second.CONNECTORS.values()])
     assert known["messages"]["one_line"] == {"author", "channels"}
-    assert known["calendar"] == {"agenda": {"SUMMARY"}}
+    assert known["calendar"] == {"agenda": {"DTSTART", "SUMMARY"}}
     assert list(known["repository"]) == ["git_log"], "%d in a date is no placeholder of Git"
     assert ch12.through_mcp(host, [asks, one_line]) == {"calendar": {"asks": {"calendar", "next_event", "title"}}}
 
