@@ -6,7 +6,7 @@ import ast
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -144,11 +144,21 @@ async def full(model: Model, told: Callable[[Row], None] | None = None) -> Measu
     return Measured(rows, made_with(model))
 
 
-async def try_out(model: Model, kind: str, count: int = 4) -> View:
-    """Ask the first questions of a kind now, and show what came."""
-    rows = [await ask(model, question) for question in questions(kind)[:count]]
-    shown = [[row["question"], mermaid.short(row["answer"], 90), "right" if row["right"] else "wrong"] for row in rows]
-    return table_of(["question", "the model's reply", "checked"], shown)
+def hyphens(text: str) -> str:
+    """The question with the letters of its word apart: the word cup becomes c-u-p."""
+    return re.sub(r"(?<=the word )\w+", lambda word: "-".join(word[0]), text)
+
+
+async def try_out(model: Model, kind: str, count: int = 4, changed: Callable[[str], str] | None = None) -> View:
+    """Ask the first questions of a kind now, and show what came; with `changed`, also as that function changes them."""
+    rows = []
+    for question in questions(kind)[:count]:
+        ways = [question] if changed is None else [question, replace(question, text=changed(question.text))]
+        came = [await ask(model, way) for way in ways]
+        said = [(mermaid.short(row["answer"], 60), "right" if row["right"] else "wrong") for row in came]
+        rows.append([question.text, *(part for pair in said for part in pair)])
+    head = ["question", "reply", "checked", *([] if changed is None else [f"with {changed.__name__}", "checked"])]
+    return table_of(head, rows)
 
 
 def overview() -> View:
