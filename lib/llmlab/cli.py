@@ -1,4 +1,4 @@
-"""The `llmlab` command: lab, doctor, fetch, reset; and what authors of chapters add."""
+"""The `llmlab` command: lab, doctor, fetch, reset; and what teachers and authors add."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ def main(argv: list[str] | None = None) -> int:
     fetch.add_argument("--if-missing", action="store_true", help="do nothing when it is there and whole")
     reset = command("reset", _reset, "bring a fresh copy of a chapter; the old one is kept beside it")
     reset.add_argument("chapter", help="its number, such as 05")
-    import_module("authors").add_commands(command)
+    for who in ("classroom", "authors"):
+        import_module(who).add_commands(command)
 
     args, options = parser.parse_known_args(argv)
     if options and args.command != "lab":
