@@ -12,7 +12,7 @@ import pytest
 from llmlab import Host, LabError, lesson, notebooks
 
 pytestmark = pytest.mark.anyio
-ch15, fence = import_module("chapters.ch15"), import_module("chapters.ch15.fence")
+ch15, fence, http = (import_module(f"chapters.ch15{name}") for name in ("", ".fence", ".http"))
 
 
 @pytest.fixture
@@ -163,6 +163,7 @@ RULES = [
     ("lambda o, a: o.server != 'messages' or (not o.reads_only and len(a['text']) >= 200)", "general"),
     ("lambda o, a: o.server != 'messages' or a['channel'] != 'stock' or len(a.get('text', '')) > 200", "KeyError: 'channel'"),
     ("lambda o: True", "TypeError"),
+    ("a_rule", "def, and not async def"),
 ]  # fmt: skip
 OWN = '''
 from typing import Annotated
@@ -202,6 +203,21 @@ OWNS: list[tuple[dict[str, str], str]] = [
     ({"result": "kept"}, "yours returns dict"),
     ({"result": "None"}, "yours returns NoneType"),
 ]
+
+
+async def test_a_server_that_ends_at_once_is_not_waited_for_and_one_that_listens_is_ended_by_stop(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(LabError, match="but this one ended"):
+        await http.start([sys.executable, "-c", "1 / 0"])
+    process, url = await http.start([sys.executable, "-m", "shop.messages", "--http", "--port"])
+    await http.stop(process)
+    with pytest.raises(LabError, match="cannot be reached"):
+        await Host.open({"messages": url})
+
+
+async def a_rule(offer: Any, arguments: dict[str, Any]) -> bool:
+    return True
 
 
 async def said(exercise: str, work: Any) -> str:

@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, Any
 
 from mcp.server import MCPServer
@@ -176,15 +177,6 @@ def invisible(text: str) -> str:
     return "".join(chr(0xE0000 + ord(letter)) for letter in text if ord(letter) < 128)
 
 
-@dataclass
-class Said:
-    """A reply, as far as an agent looks at it."""
-
-    text: str
-    tool_calls: list[ToolCall]
-    message: dict[str, Any]
-
-
 class Obedient:
     """Plays a model in one attack: it makes the call that the task needs, and, as soon as it has read the bait, those that the
     bait asks for. It has no weights, and no doubts."""
@@ -194,7 +186,7 @@ class Obedient:
         self.bait = invisible(self.attack.bait) if self.attack.place == "invisible" else self.attack.bait
         self.obeyed = 0
 
-    async def chat(self, seen: Sequence[Any], tools: Sequence[Tool] | None = None, **more: Any) -> Said:
+    async def chat(self, seen: Sequence[Any], tools: Sequence[Tool] | None = None, **more: Any) -> SimpleNamespace:
         """The next call, or the end."""
         shown = [json.dumps(tool.openai(), ensure_ascii=False) for tool in tools or ()]
         results = [message["content"] for message in seen if message["role"] == "tool"]
@@ -203,11 +195,12 @@ class Obedient:
             calls = self.attack.obeyed[self.obeyed : self.obeyed + 1]
             self.obeyed += 1
         if not calls:
-            return Said("Done.", [], {"role": "assistant", "content": "Done."})
+            return SimpleNamespace(text="Done.", tool_calls=[], message={"role": "assistant", "content": "Done."})
         [(_, tool, arguments)] = calls
         last = results[-1] if results else ""
         given = {key: last if value == "{last}" else value for key, value in arguments.items()}
-        return Said("", [ToolCall(str(len(seen)), tool, json.dumps(given))], {"role": "assistant", "content": ""})
+        made = [ToolCall(str(len(seen)), tool, json.dumps(given))]
+        return SimpleNamespace(text="", tool_calls=made, message={"role": "assistant", "content": ""})
 
 
 class Person:

@@ -3,6 +3,7 @@
 import sqlite3
 import tempfile
 from contextlib import closing
+from inspect import isawaitable, iscoroutinefunction
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,8 @@ async def _give_back(work: Any, model: Any) -> list[Check]:
         ask("CREATE TABLE things (name TEXT PRIMARY KEY COLLATE NOCASE, borrower TEXT)")
         ask("INSERT INTO things VALUES ('hand grinder', 'Ann'), ('party kettle', NULL), ('scales', 'Bo')")
         mcp = MCPServer("lending", log_level="WARNING")
-        work(mcp, ask)
+        if isawaitable(done := work(mcp, ask)):
+            await done
         async with await Host.open({"lending": mcp}, approve=lambda *_: True) as host:
             offers = {tool.name: tool.offer for tool in host.tools()}
             if "give_back" not in offers:
@@ -84,6 +86,8 @@ def _says(done: bool, told: str) -> str:
 
 
 async def _rule(work: Any, model: Any) -> list[Check]:
+    if iscoroutinefunction(work):
+        return [(False, "a rule is asked before each call and answers at once: def, and not async def")]
     with attacks.world("false annotation") as world:
         tries = [
             (("messages", "read_posts", {"channel": "stock"}), True),
@@ -99,22 +103,19 @@ async def _rule(work: Any, model: Any) -> list[Check]:
             for call, _ in tries:
                 await _tried(host, *call)
             went = [(params["name"], params["arguments"]) for params in _calls(host)]
+        says = {True: "has to go out without a question", False: "has to be asked about first"}
         posts = query(world.shop.messages, "SELECT text FROM posts WHERE author = 'assistant'").rows
     return [
         *(
-            (((name, given) in went) == allowed, f"{server}.{name} {str(given)[:60]} {_has_to(allowed)}")
+            (((name, given) in went) == allowed, f"{server}.{name} {str(given)[:60]} {says[allowed]}")
             for (server, name, given), allowed in tries
         ),
         (posts == [["Tea is low."]], f"in the end there is one post, and there are {len(posts)}"),
     ]
 
 
-def _has_to(allowed: bool) -> str:
-    return "has to go out without a question" if allowed else "has to be asked about first"
-
-
 async def _own(work: Any, model: Any) -> list[Check]:
-    made = work()
+    made = await made if isawaitable(made := work()) else made
     if not isinstance(made, MCPServer):
         return [(False, f"the function returns an MCPServer, and yours returns {type(made).__name__}")]
     async with await Host.open({"mine": made}, approve=lambda *_: True) as host:

@@ -39,24 +39,26 @@ async def start(command: Sequence[str], env: Mapping[str, str] | None = None) ->
     A process in between ends the server when its own input closes: because `stop` closes it, or because the kernel died.
     """
     port = free_port()
-    keep = "import subprocess as s, sys; p = s.Popen(sys.argv[1:], stdin=s.DEVNULL); sys.stdin.read(); p.terminate(); p.wait()"
+    keep = (
+        "import os, subprocess as s, sys, threading as t; p = s.Popen(sys.argv[1:], stdin=s.DEVNULL); "
+        "t.Thread(target=lambda: os._exit(p.wait()), daemon=True).start(); sys.stdin.read(); p.terminate(); p.wait()"
+    )
     whole = [sys.executable, "-c", keep, *command, str(port)]
     quiet: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     # Jupyter's event loop on Windows may not be one that can start processes itself.
     process = await asyncio.to_thread(subprocess.Popen, whole, env={**os.environ, **(env or {})}, **quiet)
-    try:
-        async with asyncio.timeout(LISTENS):
-            while True:
-                try:
-                    _, writer = await asyncio.open_connection("127.0.0.1", port)
-                    break
-                except OSError:
-                    await asyncio.sleep(0.05)
-    except TimeoutError:
-        await stop(process)
-        raise errors.LabError(
-            f"A server has {LISTENS} seconds to listen on its port, but this one does not; run its command in a terminal."
-        ) from None
+    writer, end = None, time.monotonic() + LISTENS
+    while not writer:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(0.05)
+        if (ended := process.poll() is not None) or time.monotonic() > end:
+            await stop(process)
+            what = "this one ended" if ended else "this one does not"
+            raise errors.LabError(
+                f"A server has {LISTENS} seconds to listen on its port, but {what}; run its command in a terminal."
+            )
     writer.close()
     return process, f"http://127.0.0.1:{port}/mcp"
 
