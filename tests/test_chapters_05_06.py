@@ -2,6 +2,7 @@
 
 import textwrap
 from enum import Enum
+from importlib import import_module
 from typing import Any, Literal
 
 import pytest
@@ -14,6 +15,7 @@ from llmlab.agents.chain_of_thought import answer_of
 from stub import Stub, reply
 
 pytestmark = pytest.mark.anyio
+ch05, ch06 = import_module("chapters.ch05"), import_module("chapters.ch06")
 NAMES = {name: getattr(agents, name) for name in ("SingleStep", "ChainOfThought", "SelfConsistency")}
 NAMES |= {"answer_of": answer_of, "LabError": LabError, "Trace": llmlab.Trace, "BaseModel": BaseModel}
 NAMES |= {"Literal": Literal, "Enum": Enum, "DIRECT": "Answer only.", "STEPS": "Think step by step."}
@@ -169,3 +171,65 @@ async def test_each_solution_passes_and_samples_that_disagree_are_all_drawn() ->
     apart = ["Answer: 1", "Answer: 2", "Answer: 3"]
     assert (await checked("06.3", lesson.exercise("06.3").solution, apart)).endswith("passed")
     assert KINDS == ("complaint", "order", "other"), "as the replies of this test have them"
+
+
+@pytest.mark.parametrize(
+    ("answer", "how"),
+    [
+        ('{"kind": "return", "order": 1077, "product": "the blue cup"}', ""),
+        ('```json\n{"kind": "return", "order": 1077, "product": "Blue Cup"}\n```', ""),
+        ('{"kind": "praise", "order": 1077, "product": "blue cup"}', "wrong kind"),
+        ('{"kind": "return", "order": null, "product": "blue cup"}', "wrong order"),
+        ('{"kind": "return", "order": 1, "product": "blue cup"}', "a number is made up"),
+        ('{"kind": "return", "order": 1077, "product": "cup"}', "wrong product"),
+        ('{"kind": "refund", "order": 1077, "product": "blue cup"}', "not the shape"),
+        ('{"kind": "return", "order": 1077, "product": {"name": "blue cup"}}', "not the shape"),
+        ("It is a return of the blue cup.", "not the shape"),
+    ],
+)
+def test_data_out_of_a_mail_are_judged_field_by_field(answer: str, how: str) -> None:
+    assert ch05.mail_fails(answer, "Take back the blue cup of order 1077.", "return", 1077, "blue cup") == how
+
+
+def test_each_mail_names_the_order_and_the_product_that_are_known_to_be_right() -> None:
+    mails = ch05.tasks_of("mail")
+    assert len(mails) == 24
+    for text, kind, order, product in mails:
+        assert kind in ("return", "question", "praise")
+        assert order is None or str(order) in text
+        assert product in text
+
+
+async def test_a_mail_goes_out_with_a_schema_and_for_the_control_in_the_same_words_without_one() -> None:
+    with Stub() as stub:
+        stub.answers = [reply('{"kind": "return", "order": 1077, "product": "blue cup"}')]
+        model = await stub.model()
+        for job in ("mail", ch05.NO_SCHEMA):
+            await ch05.agent(model, job).run("A mail.")
+        await model.aclose()
+    with_schema, without = stub.asked
+    assert with_schema.pop("response_format")["json_schema"]["schema"]["title"] == "Mail"
+    assert with_schema == without
+
+
+async def test_the_controls_differ_from_the_two_ways_in_one_thing_each_and_a_vote_counts_its_right_chains() -> None:
+    [task] = ch06.stories(each=1, lengths=(1,))
+    right = next(str(n) for n in range(61) if task.right(agents.Run("", "", llmlab.Trace(), answer=n)))
+    with Stub() as stub:
+        stub.answers = [reply(f"1 + 1 = 2\n2 + 2 = 5\nAnswer: {right}")]
+        model = await stub.model()
+        ways = await ch06.tried(model, ch06.ways(model), [task])
+        vote = await ch06.tried(model, {"vote": agents.SelfConsistency(model, samples=3)}, [task])
+        stub.answers = [reply(f'{{"steps": ["1 + 1 = 2"], "answer": {right}}}')]
+        controls = await ch06.tried(model, ch06.controls(model), [task])
+        await model.aclose()
+    assert [(row["right"], row["slips"]) for row in ways.rows] == [(True, 0), (True, 1)]
+    assert (vote.rows[0]["calls"], vote.rows[0]["chains right"]) == (3, 3)
+    assert [row["right"] for row in controls.rows] == [True, True, True]
+    sent = {body["messages"][0]["content"]: body.get("response_format") for body in stub.asked}
+    [dots] = [text for text in sent if " ." * ch06.DOTS in text]
+    assert dots.replace(" ." * ch06.DOTS + "\n", "") in sent, "the dots and nothing else"
+    shapes = [tuple(shape["json_schema"]["schema"]["properties"]) for shape in sent.values() if shape]
+    assert sorted(shapes) == [("answer", "steps"), ("steps", "answer")]
+    assert ch06.price(ways, variant="at once") == 15
+    assert ch06.price(controls, variant="nobody") == "none right"

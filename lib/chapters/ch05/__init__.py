@@ -70,8 +70,8 @@ def jobs(db: Path) -> list[Job]:
         ask = f"Turn this into a tweet of at most {limit} characters. Keep {what}.\n\n{text}"
         made.append(Job("tweet", f"tweet {n}", ask, lambda a, t=text, m=limit, k=keep: tweet_fails(a, t, m, k)))
     for job in ("mail", NO_SCHEMA):
-        for n, (text, *known) in enumerate(tasks_of("mail"), 1):
-            made.append(Job(job, f"{job} {n}", text, lambda answer, known=known: mail_fails(answer, *known)))
+        for n, task in enumerate(tasks_of("mail"), 1):
+            made.append(Job(job, f"{job} {n}", task[0], lambda answer, task=task: mail_fails(answer, *task)))
     for n, (question, accepted) in enumerate(tasks_of("direct"), 1):
         made.append(Job("direct", f"direct {n}", question, lambda a, k=accepted: "" if holds(a, k) else "wrong answer"))
     return made
@@ -113,12 +113,14 @@ def tweet_fails(answer: str, text: str, limit: int, keep: Sequence[str]) -> str:
     return "" if _numbers(answer) <= _numbers(" ".join([text, *keep])) else "a number is made up"
 
 
-def mail_fails(answer: str, kind: str, order: int | None, product: str) -> str:
-    """How data out of a mail fail: no JSON of this shape, or a field that is not what stands in the mail."""
+def mail_fails(answer: str, mail: str, kind: str, order: int | None, product: str) -> str:
+    """How data out of a mail fail: no JSON of this shape, a number that the mail does not have, or a wrong field."""
     try:
         got = Mail.model_validate_json(sql_of(answer))
     except ValidationError:
         return "not the shape"
+    if got.order is not None and str(got.order) not in mail:
+        return "a number is made up"
     wrong = [name for name, is_right in (("kind", got.kind == kind), ("order", got.order == order)) if not is_right]
     return f"wrong {wrong[0]}" if wrong else "" if product in got.product.lower() else "wrong product"
 
