@@ -14,14 +14,15 @@ from chapters.ch06.mixed import problems as problems  # for chapter 11
 from llmlab.agents import Agent, ChainOfThought, Run, SelfConsistency, SingleStep
 from llmlab.agents.chain_of_thought import answer_of
 from llmlab.llm.chat import Model
-from llmlab.measure import Measured, Row, Task, cost_of, made_with
+from llmlab.measure import Measured, Row, Task, cost_of, made_with, share
+from llmlab.show.view import View, table_of
 
 COLUMNS = ("steps", "variant")  # by which `llmlab measure` tells the rows apart
 DIRECT = "Give only the answer, as 'Answer:' and the number."
 STEPS = "Think step by step, then end with 'Answer:' and the number."
 WAYS = ("at once", "in steps")
 LENGTHS = (1, 2, 4, 6)
-CONTROLLED = (2, 4)  # the lengths at which the controls are asked, too
+CONTROLLED: dict[str, Any] = {"each": 6, "lengths": (2, 4)}  # the stories that the controls and the vote get, too
 HIGHEST = 60  # no amount is larger: what goes wrong should be the steps, and not large numbers
 DOTS = 130  # as many as a chain of thought has tokens
 SIDE_BY_SIDE = 4  # requests at a time: the model in the box has so many slots
@@ -159,8 +160,8 @@ async def tried(
 
 
 async def full(model: Model, told: Callable[[Row], None] | None = None) -> Measured:
-    """Forty stories in both ways; twenty of them with the controls, and by a vote of three."""
-    some = stories(lengths=CONTROLLED)
+    """Forty stories in both ways; twelve of them with the controls, and by a vote of three."""
+    some = stories(**CONTROLLED)
     measured = await tried(model, ways(model), stories(), told)
     more = await tried(model, controls(model), some, told)
     voted = await tried(model, {"vote of three": SelfConsistency(model, samples=3)}, some, told)
@@ -172,3 +173,17 @@ def price(measured: Measured, **which: Any) -> int | str:
     rows = [row for row in measured.rows if all(row.get(name) == value for name, value in which.items())]
     right = sum(row["right"] for row in rows)
     return round(sum(row["tokens"] for row in rows) / right) if right else "none right"
+
+
+def votes(sizes: Measured) -> View:
+    """For each model: one chain at temperature 0, one that was sampled, and the vote, on the stories that were voted on."""
+    rows = []
+    for (name,), all_rows in sizes.by("model").items():
+        voted = {row["task"]: row["chains right"] for row in all_rows if "chains right" in row}
+        if voted:
+            same = Measured([row for row in all_rows if row["task"] in voted])
+            sampled = share(sum(voted.values()), 3 * len(voted))
+            one, vote = (share(*same.rate(variant=v)) for v in ("in steps", "vote of three"))
+            rows.append([name, one, sampled, vote, *(price(same, variant=v) for v in ("in steps", "vote of three"))])
+    head = ["model", "one chain, temperature 0", "one chain, 0.7", "vote of three", "tokens for a right one", "by vote"]
+    return table_of(head, rows)
