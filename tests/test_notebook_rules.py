@@ -15,8 +15,6 @@ from llmlab import notebooks, settings
 NOT_YET = {
     "01": "length, headings, links, a reveal",
     "04": "length, noqa, headings, links",
-    "05": "length, headings, links",
-    "06": "headings, links, a reveal, an attribute by its name",
     "07": "length, headings, links",
     "08": "length, headings, links, attributes by their names",
     "09": "length, headings, links",

@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
         made.set_defaults(run=run)
         return made
 
-    command("lab", _lab, "lay out the chapters in work/, not run, and open JupyterLab; other options go to `jupyter lab`")
+    command("lab", _lab, "lay out the chapters in work/, not run, and open JupyterLab; other options are its own")
     command("doctor", _doctor, "say what is in place, what is not, and what to do")
     fetch = command("fetch", _fetch, "put the model in the box into the cache")
     fetch.add_argument("size", nargs="?", choices=weights.CATALOGUE, help="else what fits this machine")
