@@ -68,8 +68,11 @@ async def gateway(stub: Stub, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
         yield where, gateway
 
 
-def client(where: str, key: str = "class.anna", **more: Any) -> openai.AsyncOpenAI:
-    return openai.AsyncOpenAI(base_url=f"{where}/v1", api_key=key, max_retries=0, **more)
+async def ask(where: str, key: str = "class.anna", timeout: float = 60, stream: bool = False) -> Any:
+    """What a client that knows nothing of the lab gets: a reply, or the pieces of a streamed one."""
+    async with openai.AsyncOpenAI(base_url=f"{where}/v1", api_key=key, max_retries=0, timeout=timeout) as client:
+        came: Any = await client.chat.completions.create(model="x", messages=[], stream=stream)  # type: ignore[call-overload]
+        return [piece async for piece in came] if stream else came
 
 
 async def test_a_kernel_with_the_two_lines_talks_to_the_class_model(
@@ -94,7 +97,7 @@ async def test_without_the_key_there_is_nothing_and_with_it_only_the_models_api(
     where, _ = gateway
     for key in ("", "clas", "classy", "klass.anna"):
         with pytest.raises(openai.AuthenticationError, match="missing or wrong"):
-            await client(where, key or "none").chat.completions.create(model="x", messages=[])
+            await ask(where, key or "none")
     async with httpx2.AsyncClient(trust_env=False, headers={"authorization": "Bearer class"}) as http:
         for path in ("/status", "/", "/v1/models"):
             assert (await http.get(where + path, headers={"authorization": ""})).status_code == 401
@@ -113,7 +116,7 @@ async def test_errors_of_the_model_come_as_they_are_and_of_the_reader_in_a_sente
     where, served = gateway
     stub.answers = [Raw('{"error": {"message": "no such field"}}', status=400)]
     with pytest.raises(openai.BadRequestError, match="no such field"):
-        await client(where).chat.completions.create(model="x", messages=[])
+        await ask(where)
     async with httpx2.AsyncClient(trust_env=False) as http:
         for text in ("", "[1]", "{"):
             answer = await http.post(f"{where}/v1/completions", content=text, headers={"authorization": "Bearer class"})
@@ -128,13 +131,11 @@ async def test_who_waits_long_is_kept_waiting_and_not_cut_off(
     where, served = gateway
     served.turns.slots = 1
     async with served.turns.turn("somebody"):
-        asked = asyncio.create_task(client(where, timeout=3).chat.completions.create(model="x", messages=[]))
-        streamed = asyncio.create_task(
-            client(where, timeout=3).chat.completions.create(model="x", messages=[], stream=True)
-        )
+        asked = asyncio.create_task(ask(where, timeout=3))
+        streamed = asyncio.create_task(ask(where, timeout=3, stream=True))
         await asyncio.sleep(4)
     assert (await asked).choices[0].message.content == "Hello."
-    assert [chunk async for chunk in await streamed]
+    assert await streamed
 
 
 async def test_a_reader_who_leaves_gives_the_place_back(gateway: tuple[str, serving.Gateway]) -> None:
@@ -142,6 +143,6 @@ async def test_a_reader_who_leaves_gives_the_place_back(gateway: tuple[str, serv
     served.turns.slots = 1
     async with served.turns.turn("somebody"):
         with pytest.raises(openai.APITimeoutError):
-            await client(where, timeout=0.2).chat.completions.create(model="x", messages=[])
+            await ask(where, timeout=0.2)
     await asyncio.sleep(0.5)
     assert served.turns.running.total() == 0

@@ -22,6 +22,21 @@ def stub():
         yield stub
 
 
+_made: list[openai.AsyncOpenAI] = []
+
+
+def theirs(url: str) -> openai.AsyncOpenAI:
+    _made.append(openai.AsyncOpenAI(base_url=url, api_key="none"))
+    return _made[-1]
+
+
+@pytest.fixture(autouse=True)
+async def closed() -> AsyncIterator[None]:
+    yield
+    while _made:
+        await _made.pop().close()
+
+
 @pytest.fixture
 async def model(stub: Stub) -> AsyncIterator[Model]:
     model = await stub.model()
@@ -55,7 +70,7 @@ async def test_a_client_that_blocks_the_event_loop_is_answered_and_every_request
 async def test_what_is_asked_for_as_a_stream_comes_as_one(stub: Stub, model: Model) -> None:
     stub.answers = [reply("", {"weather": '{"city": "Cork"}'})]
     async with model.endpoint() as url:
-        client = openai.AsyncOpenAI(base_url=url, api_key="none")
+        client = theirs(url)
         stream = await client.chat.completions.create(
             model="any", messages=[{"role": "user", "content": "Cork?"}], tools=[WEATHER], stream=True
         )
@@ -67,7 +82,7 @@ async def test_what_is_asked_for_as_a_stream_comes_as_one(stub: Stub, model: Mod
 
 async def test_what_goes_wrong_is_said_to_the_client_in_a_sentence_and_not_tried_again(model: Model) -> None:
     async with model.endpoint() as url:
-        client = openai.AsyncOpenAI(base_url=url, api_key="none")
+        client = theirs(url)
         with Trace("t", budget=Budget(steps=1)), pytest.raises(openai.BadRequestError, match="messages"):
             await client.chat.completions.create(model="any", messages=None)
         with pytest.raises(openai.NotFoundError, match="answers /chat/completions"):
@@ -77,7 +92,7 @@ async def test_what_goes_wrong_is_said_to_the_client_in_a_sentence_and_not_tried
 async def test_a_budget_holds_for_the_clients_too(model: Model) -> None:
     with Trace("t", budget=Budget(steps=1)) as trace:
         async with model.endpoint() as url:
-            client = openai.AsyncOpenAI(base_url=url, api_key="none")
+            client = theirs(url)
             await client.chat.completions.create(model="any", messages=[{"role": "user", "content": "1"}])
             with pytest.raises(openai.BadRequestError, match="budget"):
                 await client.chat.completions.create(model="any", messages=[{"role": "user", "content": "2"}])
@@ -103,7 +118,7 @@ async def test_a_framework_is_recorded_and_replayed(
     for override in ({"record": tmp_path}, {"replay": tmp_path, "strict": True}):
         model = await (stub.model(**override) if "record" in override else connect(**override))
         async with model.endpoint() as url:
-            client = openai.AsyncOpenAI(base_url=url, api_key="none")
+            client = theirs(url)
             with anyio.fail_after(20):
                 done = await client.chat.completions.create(model="x", messages=[{"role": "user", "content": "Hi"}])
         said.append(done.choices[0].message.content)

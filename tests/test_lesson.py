@@ -216,7 +216,7 @@ def test_an_exercise_stands_in_its_chapter_as_its_stub(chapter: lesson.Chapter, 
 @pytest.mark.parametrize("exercise", [e for _, e in EXERCISES], ids=NAMES)
 async def test_the_untouched_stub_fails_and_the_solution_passes(exercise: lesson.Exercise, box: object) -> None:
     model = await connect("embedded")
-    model.chat = partial(model.chat, max_tokens=16, stream=False)  # no check looks at what a reply says
+    model.chat = partial(model.chat, max_tokens=32, stream=False)  # no check looks at what a reply says
     failed = text_of(await lesson.check(exercise.id, defined(exercise.stub), model))
     assert f"Exercise {exercise.id}: not yet\nMore help: lesson.hint(" in failed
     assert "✗" in failed

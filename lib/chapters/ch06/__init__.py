@@ -187,3 +187,8 @@ def votes(sizes: Measured) -> View:
             rows.append([name, one, sampled, vote, *(price(same, variant=v) for v in ("in steps", "vote of three"))])
     head = ["model", "one chain, temperature 0", "one chain, 0.7", "vote of three", "tokens for a right one", "by vote"]
     return table_of(head, rows)
+
+
+def window(model: Model) -> int:
+    """The tokens that a model's context holds, where it is known; else as many as the box has."""
+    return int(model.provenance.get("llmlab.context_tokens", 8192))
