@@ -52,15 +52,28 @@ def test_each_task_takes_its_own_answer_and_no_empty_one(world: Shop) -> None:
     assert len(by_id) == len(made)
     assert tasks.order(world, 1038)["status"] == "cancelled"
     assert by_id["status 1038"].right(run_with("Order 1038 is cancelled."))
-    [highest] = [task for task in made if task.id.startswith("highest (1060")]
+    highest, spent, counted = (
+        by_id[name] for name in ("highest Rohan Mehta", "spent Saara Laine", "returned Pilar Serrano")
+    )
     answers = [
-        "1015, with 139.0",
-        "Order 1015 has a higher total than 1060.",
-        "1060",
-        "1060 is lower than 1015",
-        "139.0",
+        "1057, with 172.0",
+        "Order 1057 has a higher total than 1002.",
+        "1002",
+        "1002 is lower than 1057",
+        "172.0",
     ]
     assert [highest.right(run_with(answer)) for answer in answers] == [True, True, False, False, False]
+    assert [spent.right(run_with(answer)) for answer in ("192.50 euros", "193.5", "[66, 93]")] == [True, False, False]
+    assert [counted.right(run_with(answer)) for answer in ("2", "Two were.", "Order 1064", "None")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    for kind, names in tasks.NEEDS.items():
+        assert all(
+            {tool.name for tool in agent.tools} == set(names) for agent in ch04.variants(None, world, kind).values()
+        )
 
 
 async def test_an_errand_is_right_when_just_one_post_is_there_and_not_when_it_is_only_claimed(world: Shop) -> None:

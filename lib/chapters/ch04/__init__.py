@@ -7,15 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from chapters.ch04.choice import choices
-from chapters.ch04.desk import WHOLE, clean_channels, posts, programs, prompt_of, send_back, tools
+from chapters.ch04.desk import AFTER, WHOLE, clean_channels, posts, programs, prompt_of, send_back, tools
 from chapters.ch04.pictures import lit, sizes
-from chapters.ch04.tasks import KINDS, measure, says, tasks, variants
+from chapters.ch04.tasks import KINDS, best, measure, says, tasks, variants
 from llmlab.llm.chat import Model
 from llmlab.measure import Measured, Row
 from shop import lay_out
 
 __all__ = [
-    "CHOOSE", "COLUMNS", "KINDS", "WHOLE", "choices", "clean_channels", "full", "lit", "measure", "posts",
+    "AFTER", "CHOOSE", "COLUMNS", "KINDS", "WHOLE", "best", "choices", "clean_channels", "full", "lit", "measure", "posts",
     "programs", "prompt_of", "says", "send_back", "sizes", "tasks", "tools", "variants",
 ]  # fmt: skip
 COLUMNS = ("kind", "variant")  # by which `llmlab measure` tells the rows apart

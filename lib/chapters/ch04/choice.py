@@ -18,11 +18,11 @@ Given = Mapping[str, Any]  # an argument's value, or in a tuple the words that i
 
 
 def get_order(order_id: int) -> None:
-    """Look up an order: its customer, ordered_on, total and status."""
+    """Look up an order: its customer, total and status."""
 
 
 def get_customer(name: str) -> None:
-    """Look up a customer by name: the city, and the day of joining."""
+    """Look up a customer by name: the city, and the date of joining."""
 
 
 def post_message(channel: str, text: str) -> None:

@@ -17,16 +17,22 @@ from shop import Shop, query
 
 # Without this, the loop looks an order up, says who placed it, and posts nothing.
 WHOLE = "Do the whole task, one call after the other. Answer only when all of it is done."
+# Without these, the code agent says "the program has done it" for an answer, and writes a program that failed once more.
+AFTER = {
+    "printed": "The program printed:\n{printed}\nIf something is still to be done, write another program. If not, tell me in a "
+    "sentence what it printed, as the answer to my message.",
+    "failed": "{why}\nWrite the program again without this mistake. It may use no name that it has not defined itself.",
+}
 
-ORDER = """SELECT name AS customer, ordered_on, total, status
-FROM orders JOIN customers ON customers.id = customer_id WHERE orders.id = ?"""
+JOINED = "FROM orders JOIN customers ON customers.id = customer_id"
+ORDER = f"SELECT orders.id AS order_id, name AS customer, total, status {JOINED} WHERE orders.id = ?"
 
 
 class Order(TypedDict):
     """An order, as a tool gives it."""
 
+    order_id: int
     customer: str
-    ordered_on: str
     total: float
     status: str
 
@@ -34,27 +40,35 @@ class Order(TypedDict):
 class Customer(TypedDict):
     """A customer, as a tool gives it."""
 
+    name: str
     city: str
     joined: str
 
 
 def tools(world: Shop) -> list[Tool]:
-    """What the agent can do in the shop: look up orders and customers, write to the staff."""
+    """What the agent can do in the shop: look up an order, a customer, a customer's orders; write to the staff."""
 
     def get_order(order_id: int) -> Order:
-        """Look up an order: its customer, ordered_on, total and status."""
+        """Look up an order: customer, total, status (open, shipped, delivered, cancelled or returned)."""
         found: list[Order] = query(world.db, ORDER, [order_id]).records()
         if not found:
             raise ToolError(f"there is no order {order_id}; they are numbered from 1001")
         return found[0]
 
     def get_customer(name: str) -> Customer:
-        """Look up a customer by name: the city, and the day of joining."""
-        sql = "SELECT city, joined FROM customers WHERE name = ?"
+        """Look up a customer by name: the city, and joined, the date of joining."""
+        sql = "SELECT name, city, joined FROM customers WHERE name = ?"
         found: list[Customer] = query(world.db, sql, [name.strip()]).records()
         if not found:
             raise ToolError(f"there is no customer {name.strip()}; give the full name")
         return found[0]
+
+    def order_ids_of(customer: str) -> list[int]:
+        """List the ids of all orders of a customer, by name."""
+        found = query(world.db, f"SELECT orders.id {JOINED} WHERE name = ?", [customer.strip()]).rows
+        if not found:
+            raise ToolError(f"there is no customer {customer.strip()}; give the full name")
+        return [number for (number,) in found]
 
     def post_message(channel: str, text: str) -> str:
         """Post a message in a channel of the staff, such as orders or stock."""
@@ -67,7 +81,7 @@ def tools(world: Shop) -> list[Tool]:
             db.execute("INSERT INTO posts (channel_id, author, posted_at, text) VALUES (?, ?, ?, ?)", row)
         return "posted"
 
-    return [tool(get_order), tool(get_customer), tool(post_message)]
+    return [tool(get_order), tool(get_customer), tool(order_ids_of), tool(post_message)]
 
 
 def posts(world: Shop) -> list[str]:

@@ -31,6 +31,7 @@ def sizes(kept: Sequence[Measured], kinds: Sequence[str], variant: str) -> Pictu
     """The share of right rows of each kind, a group of bars for each model, with 95 % intervals."""
     from matplotlib.figure import Figure
 
+    kept = [measured for measured in kept if measured.rate(kind=kinds[0], variant=variant)[1]]
     figure = Figure(figsize=(8, 3.2), layout="constrained", facecolor="white")
     axes = figure.add_subplot()
     told = []
