@@ -111,10 +111,10 @@ async def test_the_choice_is_one_call_a_message_and_the_picture_tells_the_counts
         model = await stub.model()
         rows = await choice.choices(model)
         await model.aclose()
-    measured = Measured(rows, {"model": "stub"})
+    measured = Measured([{"model": "stub", **row} for row in rows])
     assert [measured.rate(kind=kind) for kind in ch04.CHOOSE] == [(3, 15), (3, 15)]
-    shown = ch04.sizes([measured], ch04.CHOOSE, choice.VARIANT)
-    assert "stub, choose among 12 tools: 3/15 (7–45 %)" in shown.alt
+    assert "stub, choose among 12 tools: 3/15 (7–45 %)" in ch04.sizes(measured).alt
+    assert "Nothing is measured" in ch04.sizes(Measured([])).text
 
 
 # The exercises: what is right passes in any spelling, what is wrong gets a reason

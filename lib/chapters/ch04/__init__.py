@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from chapters.ch04.choice import choices
+from chapters.ch04.choice import CHOOSE, choices
 from chapters.ch04.desk import AFTER, WHOLE, clean_channels, posts, programs, prompt_of, send_back, tools
 from chapters.ch04.pictures import lit, sizes
 from chapters.ch04.tasks import KINDS, best, measure, says, tasks, variants
@@ -19,7 +19,6 @@ __all__ = [
     "programs", "prompt_of", "says", "send_back", "sizes", "tasks", "tools", "variants",
 ]  # fmt: skip
 COLUMNS = ("kind", "variant")  # by which `llmlab measure` tells the rows apart
-CHOOSE = ("choose among 3 tools", "choose among 12 tools")  # the kinds of the choice of tools
 
 
 async def full(model: Model, told: Callable[[Row], None] | None = None) -> Measured:

@@ -14,6 +14,7 @@ from llmlab.measure import Row
 from llmlab.tools import Tool, tool
 
 VARIANT = "first reply"
+CHOOSE = ("choose among 3 tools", "choose among 12 tools")  # the kinds of these rows
 Given = Mapping[str, Any]  # an argument's value, or in a tuple the words that it has to hold
 
 
@@ -120,9 +121,9 @@ def _same(value: Any, wanted: Any) -> bool:
 async def choices(model: Model, told: Callable[[Row], None] | None = None) -> list[Row]:
     """The first reply to each message, with three tools and with twelve: nothing is carried out."""
     rows: list[Row] = []
-    for among in (3, 12):
+    for among, kind in zip((3, 12), CHOOSE, strict=True):
         for text, wanted, given in MESSAGES:
-            row: Row = {"kind": f"choose among {among} tools", "variant": VARIANT, "task": text}
+            row: Row = {"kind": kind, "variant": VARIANT, "task": text}
             try:
                 reply = await model.chat(text, tools=offered(wanted, among), max_tokens=120)
                 said = " ".join(f"{call.name}({call.arguments})" for call in reply.tool_calls) or reply.text

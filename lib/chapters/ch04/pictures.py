@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from html import escape
 
+from chapters.ch04.choice import CHOOSE, VARIANT
 from llmlab.agents import Run
 from llmlab.measure import Measured, share
 from llmlab.show.mermaid import Mermaid
-from llmlab.show.view import COLOURS, Picture
+from llmlab.show.view import COLOURS, Picture, View
 
 
 def lit(run: Run) -> Mermaid:
@@ -27,24 +28,27 @@ def lit(run: Run) -> Mermaid:
     return Mermaid("\n".join([*flow, "  o --> d --> a --> o", "  d --> out", *styles]))
 
 
-def sizes(kept: Sequence[Measured], kinds: Sequence[str], variant: str) -> Picture:
-    """The share of right rows of each kind, a group of bars for each model, with 95 % intervals."""
+def sizes(measured: Measured) -> Picture | View:
+    """The choice of tools: the share of right first replies among few and many tools, by model, with 95 % intervals."""
     from matplotlib.figure import Figure
 
-    kept = [measured for measured in kept if measured.rate(kind=kinds[0], variant=variant)[1]]
+    models = [name for (name,) in measured.by("model") if measured.rate(model=name, variant=VARIANT)[1]]
+    if not models:
+        text = "Nothing is measured yet: run `llmlab measure 04` in a terminal, once for each model."
+        return View(f"<p>{escape(text)}</p>", text)
     figure = Figure(figsize=(8, 3.2), layout="constrained", facecolor="white")
     axes = figure.add_subplot()
     told = []
-    for place, kind in enumerate(kinds):
-        for at, measured in enumerate(kept):
-            right, of = measured.rate(kind=kind, variant=variant)
-            low, high = measured.interval(kind=kind, variant=variant)
-            x, y = at + (place - (len(kinds) - 1) / 2) * 0.36, right / of
-            bar = axes.bar(x, y, 0.34, color=COLOURS["tool" if place else "model"], hatch="//" if place else None)
+    for place, (kind, colour, hatch) in enumerate(zip(CHOOSE, ("model", "tool"), (None, "//"), strict=True)):
+        for at, name in enumerate(models):
+            wanted = {"model": name, "kind": kind, "variant": VARIANT}
+            (right, of), (low, high) = measured.rate(**wanted), measured.interval(**wanted)
+            x, y = at + (place - 0.5) * 0.36, right / of
+            bar = axes.bar(x, y, 0.34, color=COLOURS[colour], hatch=hatch)
             axes.errorbar(x, y, [[y - low], [high - y]], color="black", capsize=4)
-            bar.set_label(kind if at == 0 else "_")
-            told.append(f"{measured.about['model']}, {kind}: {share(right, of)}")
-    axes.set_xticks(range(len(kept)), [str(measured.about["model"]) for measured in kept])
+            bar.set_label("_" if at else kind)
+            told.append(f"{name}, {kind}: {share(right, of)}")
+    axes.set_xticks(range(len(models)), models)
     axes.set_ylim(0, 1.02)
     axes.set_ylabel("right tool and arguments")
     axes.legend(loc="upper left", frameon=False)
