@@ -73,7 +73,9 @@ def tools(world: Shop) -> list[Tool]:
     def post_message(channel: str, text: str) -> str:
         """Post a message in a channel of the staff, such as orders or stock."""
         with closing(sqlite3.connect(world.messages)) as db, db:
-            found = db.execute("SELECT id FROM channels WHERE name = ?", [channel.strip().removeprefix("#")]).fetchone()
+            found = db.execute(
+                "SELECT id FROM channels WHERE name = ?", [channel.strip().removeprefix("#").lower()]
+            ).fetchone()
             if not found:
                 raise ToolError(f"there is no channel {channel}; there are general, orders, stock and website")
             # The shop's days end on 20 November 2026; the agent writes on the next.
