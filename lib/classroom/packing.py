@@ -41,7 +41,7 @@ SYSTEMS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
 }
 PYTHONS = ("3.11", "3.12", "3.13")
 LEFT_OUT = shutil.ignore_patterns(
-    ".venv", "work", "build", "artefacts", ".env", "__pycache__", ".*_cache", "*.egg-info"
+    ".git", ".venv", "work", "build", "artefacts", ".env", "__pycache__", ".*_cache", "*.egg-info"
 )
 HOW = """LLM Lab, for machines without a network. They need Python {pythons} and nothing else.
 
