@@ -104,8 +104,13 @@ def _counted(number: int) -> Callable[[Run], bool]:
 
 
 def _picked(best: str, *others: str) -> Callable[[Run], bool]:
-    """The right one is named first: an explanation may name the others after it."""
-    return lambda run: (re.findall("|".join([best, *others]), str(run)) or [""])[0] == best
+    """The right one is named first, in words that may name others after it; a list of all of them picks none."""
+
+    def right(run: Run) -> bool:
+        named = re.findall("|".join([best, *others]), str(run))
+        return named[:1] == [best] and not str(run).startswith("[")
+
+    return right
 
 
 def _posted(world: Shop, fact: str) -> Callable[[Run], bool]:
