@@ -3,10 +3,13 @@
 import ast
 import builtins
 import json
+import os
 import re
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 from classroom import routes
 from classroom.routes import Part, Section
@@ -98,6 +101,29 @@ def test_the_cells_of_a_route_need_nothing_from_a_section_that_it_skips(name: st
             opening = [routes.outline(notebooks.chapter_files([part.chapter])[0])[0]]
             taken.setdefault(part.chapter, opening).extend(routes.chosen(part))
     assert {number: missing for number, sections in taken.items() if (missing := unknown_names(sections))} == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["60-minutes", "half-day", "day"])
+def test_the_cells_of_a_route_run_without_the_others(name: str, tmp_path: Path) -> None:
+    """By replay. What a cell needs of another one may be more than its names: an answer that it compares with."""
+    taken: dict[str, set[str]] = {}
+    for part in routes.read(name):
+        if part.chapter and part.chapter not in LATE:
+            taken.setdefault(part.chapter, {""}).update(part.sections)
+    outer = {key: value for key, value in os.environ.items() if key != "PYTEST_CURRENT_TEST"}  # as conftest says
+    replay = {"LLMLAB_REPLAY": str(settings.DATA / "recordings"), "LLMLAB_STRICT": "1", "LLMLAB_STATE": str(tmp_path)}
+    for number, headings in taken.items():
+        [file] = notebooks.chapter_files([number])
+        notebook, here, cells = nbformat.read(file, as_version=4), "", []
+        for cell in notebook.cells:
+            if cell.cell_type == "markdown":
+                for line in re.findall(r"(?m)^## .*", re.sub(r"(?ms)^```.*?^```", "", cell.source)):
+                    here = routes.heading(line)[0]
+            elif here in headings:
+                cells.append(cell)
+        notebook.cells = cells
+        NotebookClient(notebook, timeout=240).execute(cwd=str(tmp_path), env=outer | replay)
 
 
 def test_a_missing_section_is_answered_with_those_that_there_are() -> None:
