@@ -129,6 +129,10 @@ def test_prose_keeps_keys_and_shows_other_html_as_text_and_leads_nowhere_else() 
     assert "next" in html
 
 
+def test_a_heading_with_a_number_is_no_list() -> None:
+    assert pages.inline("1. More `tools`") == "1. More <code>tools</code>"
+
+
 def test_without_the_mermaid_that_is_known_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(diagrams, "static", lambda: tmp_path)
     with pytest.raises(LabError, match=r"JupyterLab \d.* keeps Mermaid itself elsewhere .* install that one"):
@@ -168,7 +172,7 @@ def test_a_paragraph_becomes_its_leading_sentences(piece: str, short: str) -> No
 def test_the_slides_of_a_chapter_have_its_sections_in_order_and_no_answer_beside_a_question() -> None:
     for number in ("06", "13"):
         [chapter] = cells.chapters([number])
-        _, deck = slides.of_chapter(chapter)
+        deck = slides.of_chapter(chapter)
         headings = [slide.heading.partition(": ")[0] for slide in deck.slides if slide.kind != "predict"]
         wanted = [section.heading.partition(": ")[0] for section in chapter.sections if section.heading != "Check"]
         assert [h for h in dict.fromkeys(headings) if h in wanted] == list(dict.fromkeys(wanted))
@@ -186,7 +190,7 @@ ROUTE = """# An hour
 | Minutes | Chapter | Sections | What happens |
 |--------:|---------|----------|--------------|
 | 0:00–0:20 | 06 | One call, at once · core; **By hand** · is it the steps or only the tokens | Ask *first*. |
-| 5 | Break | | Coffee. |
+| 5 | | | Break: coffee. |
 | 30 min | [13](../../notebooks/13_mcp_on_the_wire.ipynb) | core | The frames. |
 | 5 | 06 | When not to | The end. |
 """
@@ -196,8 +200,9 @@ ROUTE = """# An hour
 def teach(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A folder teach/ with one route and one chapter's notes."""
     for name, text in {
+        "README.md": "# For teachers\n\n[An hour](routes/hour.md#an-hour), [06](notes/06.md), [the kit](../README.md)\n",
         "routes/hour.md": ROUTE,
-        "notes/06.md": "# 06: notes\n\nThe point.\n\n## Before class\n\n- Board. See [06](../../notebooks/06_chain_of_thought.ipynb).\n\n"
+        "notes/06.md": "# 06: notes\n\nThe point, see the [index](../README.md).\n\n## Before class\n\n- Board. See [06](../../notebooks/06_chain_of_thought.ipynb).\n\n"
         "## Predictions\n\n**06.order: which?** Say this.\n\n- Most err.\n\n**06.size: how?** And that.\n",
     }.items():
         file = tmp_path / "teach" / name
@@ -221,8 +226,7 @@ def test_the_slides_of_a_route_are_the_sections_that_it_names_with_its_minutes_a
         "Is it the steps, or only the tokens?",
     ]
     assert {s.mark for s in route.parts[2].sections[1:]} == {"core"}
-    title, deck = slides.of_route("hour")
-    assert title == "An hour"
+    deck = slides.of_route(route.title, route.parts)
     assert [slide.heading for slide in deck.slides if slide.kind == "title"] == [
         "An hour",
         "06 · Chain of thought",
@@ -236,6 +240,16 @@ def test_the_slides_of_a_route_are_the_sections_that_it_names_with_its_minutes_a
     [asked] = [slide for slide in deck.slides if slide.kind == "predict" and "JSON with steps" in slide.parts[0]]
     assert "Say this." in asked.notes[0]
     assert "And that" not in "".join(asked.notes)
+
+
+def test_a_course_has_a_file_of_slides_for_each_evening(teach: Path, tmp_path: Path) -> None:
+    table = ROUTE.partition("\n\n")[2]
+    text = f"# A course\n\n## Evening 1: calls · 60 minutes\n\n{table}\n## Evening 2: more\n\n{table}\n## At home\n\n| a |\n|---|\n| b |\n"
+    (teach / "routes" / "course.md").write_text(text, encoding="utf-8")
+    slides.write("course", tmp_path)
+    files = sorted(tmp_path.glob("*_slides.html"))
+    assert [file.name for file in files] == ["course-01_slides.html", "course-02_slides.html"]
+    assert "<h1>Evening 1: calls</h1>" in files[0].read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -255,8 +269,8 @@ def test_a_row_that_cannot_be_read_is_named(row: str, sentence: str, teach: Path
 
 def test_every_route_and_every_note_of_the_kit_can_be_read() -> None:
     for name in teaching.routes():
-        _, deck = slides.of_route(name)
-        assert len(deck.slides) > 10, name
+        route = teaching.route(name)
+        assert len(slides.of_route(route.title, route.parts).slides) > 10, name
     for chapter in cells.chapters():
         if teaching.notes(chapter.number):
             assert set(teaching.predictions(chapter.number)) == set(chapter.about.predictions), chapter.number
@@ -272,7 +286,7 @@ def test_the_site_has_all_pages_and_no_link_that_leads_nowhere(teach: Path, tmp_
     assert "index.html" in capsys.readouterr().out
     seen = {file.name: Seen(file.read_text(encoding="utf-8")) for file in folder.glob("*.html")}
     chapters = [f"{chapter.about.id}.html" for chapter in cells.chapters()]
-    assert {*chapters, "index.html", "glossary.html", "route-hour.html", "notes-06.html"} == set(seen)
+    assert {*chapters, "index.html", "glossary.html", "teach.html", "route-hour.html", "notes-06.html"} == set(seen)
     for name, page in seen.items():
         assert [load for load in page.loads if not load.startswith("data:") and not (folder / load).is_file()] == []
         for link in page.links:
@@ -281,6 +295,8 @@ def test_the_site_has_all_pages_and_no_link_that_leads_nowhere(teach: Path, tmp_
                 assert file in ("", *seen), f"{name}: {link}"
                 assert not place or place in seen[file or name].names, f"{name}: {link}"
     assert "06_chain_of_thought.html" in seen["notes-06.html"].links
+    assert seen["notes-06.html"].links.count("teach.html") == 2, "in the menu and in the text"
+    assert "route-hour.html#an-hour" in seen["teach.html"].links
     assert "06_chain_of_thought.html" in seen["route-hour.html"].links
     assert "notes-06.html" in seen["06_chain_of_thought.html"].links
 

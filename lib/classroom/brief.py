@@ -53,7 +53,8 @@ def lead(paragraph: str) -> str:
     hidden = re.sub(r"`[^`]*`", lambda m: "x" * len(m[0]), text)  # code has points that end no sentence
     for end in END.finditer(hidden):
         head = text[: end.end()].strip()
-        if len(head) >= LEAST and head.count("*") % 2 == 0 and head.count("(") == head.count(")"):
+        stars = [head.count("**"), head.replace("**", "").count("*"), head.count("(") - head.count(")")]
+        if len(head) >= LEAST and [n % 2 for n in stars[:2]] == [0, 0] and stars[2] == 0:
             return head
     return text
 
@@ -65,6 +66,21 @@ def height(piece: str) -> int:
     if piece.startswith("|"):
         return 38 * (piece.count("\n") + 1)
     return 16 + sum(36 * (1 + len(line) // 84) for line in piece.split("\n"))
+
+
+def diagram(kept: dict[str, Any]) -> str:
+    """An output that is a diagram too large to stand below other things, as Markdown; "" for any other."""
+    markdown = cells.shown(kept, "text/markdown")
+    small = "sequenceDiagram" in markdown and picture(markdown) < 260
+    return markdown if "```mermaid" in markdown and not small else ""
+
+
+def picture(markdown: str) -> int:
+    """About how many pixels of a slide a diagram takes at least, so that its texts can be read."""
+    said = len(re.findall(r"^\s+(?:Note|\w+-).*:", markdown, re.MULTILINE))
+    if "sequenceDiagram" in markdown:
+        return int(0.75 * (170 + 46 * said + 18 * markdown.count("<br/>")))
+    return 480 if re.search(r"flowchart T[DB]", markdown) or len(re.findall(r"--|==|-\.", markdown)) > 12 else 300
 
 
 def shown(kept: dict[str, Any], room: int) -> tuple[str, int]:

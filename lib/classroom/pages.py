@@ -75,7 +75,8 @@ def prose(markdown: str, lead: Link = nowhere) -> str:
 
 def inline(markdown: str) -> str:
     """Markdown of one line, such as a heading, without a paragraph around it."""
-    return prose(markdown).strip().removeprefix("<p>").removesuffix("</p>")
+    text = re.sub(r"^(\d+)([.)])", r"\1\\\2", markdown)  # "1. More tools" is no list
+    return prose(text).strip().removeprefix("<p>").removesuffix("</p>")
 
 
 def diagram(source: str) -> str:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from classroom import brief, cells, pages, teaching
 from llmlab import notebooks
@@ -13,8 +14,10 @@ from llmlab.errors import LabError
 
 ROOM = 560  # pixels of a slide below its heading
 TOO_TALL = 1.15 * ROOM  # what is taller than a slide, but not more so, is made a little smaller
-PICTURE = 400  # for a diagram; a sentence or two below it have room
+SHORT = 190  # what may stand above a question
 NOT_SHOWN = ("lesson.check(", "lesson.chapter(", "lesson.hint(", "lesson.solution(", "lesson.progress(")
+CHECK = "Check"  # the heading of what the notebook asserts about itself
+LINKS = re.compile(r"\[[^\]]*\]\(\S+\.ipynb\)( · \[[^\]]*\]\(\S+\.ipynb\))?")
 ASKED = re.compile(r"lesson\.predict\(\s*[\"']([^\"']+)")
 
 
@@ -68,8 +71,8 @@ class Deck:
             if not block.is_code:
                 heading = self._prose(block, section.heading, heading)
             elif asked := ASKED.search(block.source):
-                self._asked(block, teaching.predictions(chapter.number).get(asked[1], ""))
-            elif not exercises and not any(word in block.source for word in NOT_SHOWN):
+                self._asked(block, heading, teaching.predictions(chapter.number).get(asked[1], ""))
+            elif not exercises and not heading.endswith(CHECK) and not any(word in block.source for word in NOT_SHOWN):
                 self._code(block, heading)
         if exercises and said.get("Exercises"):
             self.slides[min(first, len(self.slides) - 1)].notes.append(pages.prose(said["Exercises"]))
@@ -93,10 +96,10 @@ class Deck:
             if name := re.match(r"###+ (.+)", piece):
                 heading = section if name[1] == section else f"{section}: {name[1]}"
                 continue
+            if heading.endswith(CHECK) or LINKS.fullmatch(piece):
+                continue
             if piece.startswith("```mermaid"):
-                slide = self.new(heading, "diagram")
-                slide.parts.append(pages.prose(piece))
-                slide.used = PICTURE
+                self._picture(heading, piece)
                 continue
             short = brief.brief(piece)
             # What comes after a cell says what it showed, and stands there if it can; the next thought begins anew.
@@ -110,11 +113,27 @@ class Deck:
 
     def _code(self, block: cells.Block, heading: str) -> None:
         """A cell with its outputs: below the prose that leads to it, if there is room enough, else on a new slide."""
+        outputs = block.outputs or []
         last, code = self.slides[-1], pages.coloured(block.source)
         tall = 36 + sum(25 * (1 + len(line) // 104) for line in block.source.splitlines())
+        if "lesson.reveal(" in block.source and len(outputs) == 1:  # what happened, without its reckoning
+            code, tall = "", 0
+        first = next((i for i, each in enumerate(outputs) if brief.diagram(each)), len(outputs))
+        if first == 0 and first < len(outputs) and tall + brief.picture(brief.diagram(outputs[0])) <= ROOM:
+            self._picture(heading, brief.diagram(outputs[0]), f'<div class="cell">{code}</div>', tall)
+            first = 1
+        else:
+            self._cell(heading, last, code, tall, outputs[:first])
+        for each in outputs[first:]:
+            if markdown := brief.diagram(each):
+                self._picture(heading, markdown)
+            elif html := brief.shown(each, ROOM):
+                self.room(heading, html[1]).add_cell(html[0])
+
+    def _cell(self, heading: str, last: Slide, code: str, tall: int, kept: list[dict[str, Any]]) -> None:
         led = [last.used] if self._goes(last, heading, tall) and not (last.cells or last.kind) else []
         for used in (*led, 0):
-            outputs = [brief.shown(each, ROOM - tall - used) for each in block.outputs or []]
+            outputs = [brief.shown(each, ROOM - tall - used) for each in kept]
             whole = tall + sum(height for _, height in outputs)
             if used + whole <= TOO_TALL:
                 slide = last if used else self.room(heading, whole)
@@ -126,38 +145,50 @@ class Deck:
             if html:
                 self.room(heading, height).add_cell(html)
 
-    def _asked(self, block: cells.Block, said: str) -> None:
+    def _picture(self, heading: str, markdown: str, above: str = "", tall: int = 0) -> None:
+        """A diagram with a slide to itself, but for a sentence or a short cell above it."""
+        last, height = self.slides[-1], tall + brief.picture(markdown)
+        alone = last.kind or last.cells or last.heading != heading or last.used + height > ROOM
+        slide = self.new(heading) if alone else last
+        slide.kind, slide.used = "diagram", slide.used + height
+        slide.parts += [above, pages.prose(markdown)]
+
+    def _asked(self, block: cells.Block, heading: str, said: str) -> None:
         """A prediction: the question and what to choose from; what happened comes later."""
         text = next((cells.shown(each, "text/plain") for each in block.outputs or []), "")
         question, *options = text.splitlines() or [""]
         listed = "".join(f"<li>{escape(o.partition('. ')[2])}</li>" for o in options if re.match(r"\d+\. ", o))
-        slide = self.new("What do you think?", "predict")
+        last = self.slides[-1]
+        if last.kind or last.cells or last.used > SHORT or last.heading != heading:
+            last = self.new("")
+        slide = last  # what leads to a question stands above it
+        slide.heading, slide.kind = "What do you think?", "predict"
         slide.parts.append(f'<p class="question">{escape(question.removeprefix("Predict: "))}</p><ol>{listed}</ol>')
         if said:
             slide.notes.append(pages.prose(said))
 
 
-def of_chapter(chapter: cells.Chapter) -> tuple[str, Deck]:
+def of_chapter(chapter: cells.Chapter) -> Deck:
     """All sections of one chapter."""
     deck = Deck()
     deck.foot = escape(chapter.title)
     deck.opening(chapter)
     for section in chapter.sections[1:]:
         deck.section(section, chapter)
-    return chapter.title, deck
+    return deck
 
 
-def of_route(name: str) -> tuple[str, Deck]:
-    """The sections that a route names, in its order, with its minutes at the foot."""
-    route, deck, at = teaching.route(name), Deck(), 0
+def of_route(title: str, parts: list[teaching.Part]) -> Deck:
+    """The sections that the rows of a route name, in their order, with their minutes at the foot."""
+    deck, at = Deck(), 0
     rows = "".join(
         f"<tr><td>{part.minutes} min</td><td>{escape(part.name)}</td><td>{escape(_listed(part))}</td></tr>"
-        for part in route.parts
+        for part in parts
     )
-    total = sum(part.minutes for part in route.parts)
-    deck.new(route.title, "title").parts.append(f'<table class="plan">{rows}</table>')
+    total = sum(part.minutes for part in parts)
+    deck.new(title, "title").parts.append(f'<table class="plan">{rows}</table>')
     opened: set[str] = set()
-    for part in route.parts:
+    for part in parts:
         deck.foot = f"{escape(part.name)} · {part.minutes} min, from {clock(at)} of {clock(total)}"
         at, first = at + part.minutes, len(deck.slides)
         if part.chapter is None:
@@ -171,7 +202,7 @@ def of_route(name: str) -> tuple[str, Deck]:
                 deck.section(section, part.chapter)
         if part.happens and len(deck.slides) > first:
             deck.slides[first].notes.insert(0, pages.prose(part.happens))
-    return route.title, deck
+    return deck
 
 
 def _listed(part: teaching.Part) -> str:
@@ -201,17 +232,25 @@ def page(title: str, deck: Deck) -> str:
 
 
 def write(name: str, folder: Path) -> None:
-    """Write the slides of a route or a chapter into a folder, and say where they are. Raises LabError."""
+    """Write the slides of a chapter or a route, of a course a file for each evening, and say where. Raises LabError."""
     if name in teaching.routes():
-        title, deck = of_route(name)
+        route = teaching.route(name)
+        meetings = list(dict.fromkeys(part.meeting for part in route.parts))
+        several = len(meetings) > 1
+        for number, meeting in enumerate(meetings, 1):
+            title = meeting if several else route.title
+            parts = [part for part in route.parts if part.meeting == meeting]
+            _write(folder / f"{name}{f'-{number:02}' if several else ''}_slides.html", title, of_route(title, parts))
     elif name.isdigit():
         [chapter] = cells.chapters([name])
-        name, (title, deck) = chapter.about.id, of_chapter(chapter)
+        _write(folder / f"{chapter.about.id}_slides.html", chapter.title, of_chapter(chapter))
     else:
         known = [*teaching.routes(), *(file.name[:2] for file in notebooks.chapter_files())]
         raise LabError(f"Slides are of a route or a chapter ({', '.join(known)}), but not of {name!r}; choose one.")
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{name}_slides.html"
+
+
+def _write(file: Path, title: str, deck: Deck) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(page(title, deck), encoding="utf-8")
     size = file.stat().st_size / 1e6
     print(f"{file} ({len(deck.slides)} slides, {size:.1f} MB): open it in a browser; the arrow keys turn the slides.")

@@ -17,8 +17,12 @@ WHOLE = ("", "all", "the whole chapter", "whole chapter", "-", "–", "—")
 
 @dataclass(frozen=True)
 class Part:
-    """A row of a route: how long it takes, and which sections of which chapter it runs; none, if it is no chapter's."""
+    """A row of a route: how long it takes, and which sections of which chapter it runs; none, if it is no chapter's.
 
+    `meeting` is the heading above its table: an evening of a course.
+    """
+
+    meeting: str
     minutes: int
     name: str
     chapter: cells.Chapter | None
@@ -57,35 +61,40 @@ def routes() -> dict[str, Path]:
 def route(name: str) -> Route:
     """Read a route: every table of it that has the columns Minutes, Chapter, Sections. Raises LabError with the row."""
     text = routes()[name].read_text(encoding="utf-8")
-    parts: list[Part] = []
-    for columns, row in _rows(text):
-        cell = dict(zip(columns, row, strict=False))
-        if not {"minutes", "chapter", "sections"} <= set(cell):
-            continue
-        number = re.search(r"\b\d\d\b", cell["chapter"])
-        chapter = cells.chapters([number[0]])[0] if number else None
-        happens = next((value for key, value in cell.items() if key.startswith("what")), "")
-        sections = _sections(chapter, cell["sections"], name) if chapter else []
-        label = chapter.title if chapter else _plain(cell["chapter"]) or _plain(cell["sections"])
-        parts.append(Part(_minutes(cell["minutes"], name), label, chapter, sections, happens))
+    blocks = cells.split(text)
+    parts = [_part(name, heading, cell) for heading, block in blocks for cell in _rows(block)]
     if not parts:
         raise LabError(f"A route is a table with the columns Minutes, Chapter and Sections, but {name} has none.")
-    return Route(cells.split(text)[0][0] or name, parts)
+    return Route(blocks[0][0] or name, parts)
 
 
-def _rows(text: str) -> list[tuple[list[str], list[str]]]:
-    """The rows of all tables, each with the heads of its columns in small letters."""
-    found: list[tuple[list[str], list[str]]] = []
+def _part(name: str, heading: str, cell: dict[str, str]) -> Part:
+    number = re.search(r"\b\d\d\b", cell["chapter"])
+    chapter = cells.chapters([number[0]])[0] if number else None
+    happens = next((value for key, value in cell.items() if key.startswith("what")), "")
+    sections = _sections(chapter, cell["sections"], name) if chapter else []
+    label = chapter.title if chapter else _plain(cell["chapter"]) or _plain(cell["sections"])
+    if not label:  # "Break", "Talk: …", "Welcome; …"
+        label, happens = re.match(r"([^.:;,]*)[.:;,]?\s*(.*)", happens, re.DOTALL).groups()  # type: ignore[union-attr]
+    meeting = re.sub(r" · \d+ min\w*$", "", heading)
+    return Part(meeting, _minutes(cell["minutes"], name), label, chapter, sections, happens)
+
+
+def _rows(text: str) -> list[dict[str, str]]:
+    """The rows of the tables that are a route's, each by the heads of its columns in small letters."""
+    found: list[dict[str, str]] = []
     heads: list[str] = []
     for line in text.splitlines():
         if not line.lstrip().startswith("|"):
             heads = []
             continue
-        row = [each.strip() for each in re.split(r"(?<!\\)\|", line.strip().strip("|"))]
+        row = [each.strip() for each in re.split(r"(?<!\\)\|", line.strip().removeprefix("|").removesuffix("|"))]
         if not heads:
             heads = [_plain(each).lower() for each in row]
-        elif not all(re.fullmatch(r":?-+:?", each) for each in row):
-            found.append((heads, row))
+        elif {"minutes", "chapter", "sections"} <= set(heads) and not all(
+            re.fullmatch(r":?-+:?", each) for each in row
+        ):
+            found.append(dict(zip(heads, [*row, *[""] * len(heads)], strict=False)))
     return found
 
 

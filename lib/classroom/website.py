@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import dataclass, field
+from functools import partial
 from html import escape, unescape
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from classroom import cells, diagrams, pages, teaching
 from llmlab import settings
 from llmlab.errors import LabError
 
+GROUPS = ("Chapters", "Look up", "Teach", "Routes", "Notes for teachers")
 MADE_HERE = "search.js"  # a folder that has this file, or nothing, may be written over
 
 
@@ -33,31 +36,35 @@ class Site:
     def __init__(self) -> None:
         self.chapters = cells.chapters()
         self.pages: list[Page] = []
-        self.known = {each.file.name: f"{each.about.id}.html" for each in self.chapters}
         self.notes = {c.number: f"notes-{c.number}.html" for c in self.chapters if teaching.notes(c.number)}
-        self.known |= {f"{number}.md": file for number, file in self.notes.items()}
-        self.known |= {file.name: f"route-{name}.html" for name, file in teaching.routes().items()}
+        self.known = {each.file: f"{each.about.id}.html" for each in self.chapters}
+        self.known |= {teaching.TEACH / "notes" / f"{number}.md": file for number, file in self.notes.items()}
+        self.known |= {file: f"route-{name}.html" for name, file in teaching.routes().items()}
+        self.known |= {file: "teach.html" for file in [teaching.TEACH / "README.md"] if file.is_file()}
         self.pages += [self._chapter(each) for each in self.chapters]
         self.pages.append(self._glossary())
-        self.pages += [self._route(name, file) for name, file in teaching.routes().items()]
-        self.pages += [self._notes(each) for each in self.chapters if each.number in self.notes]
+        for file, name in self.known.items():
+            if file.suffix == ".md":
+                self.pages.append(self._teach(file, name))
+        self.pages.sort(key=lambda page: GROUPS.index(page.group))
         self.pages.insert(0, self._start())
 
-    def lead(self, address: str) -> str | None:
-        """Where a link of a chapter or a note leads on the site; None where the site has no such page."""
+    def lead(self, source: Path, address: str) -> str | None:
+        """Where a link in a file of the kit leads on the site; None where the site has no such page."""
         path, _, place = address.partition("#")
-        if file := self.known.get(path.rpartition("/")[2]):
+        if path and (file := self.known.get((source.parent / path).resolve())):
             return f"{file}#{place}" if place else file
         return pages.nowhere(address)
 
     def _chapter(self, chapter: cells.Chapter) -> Page:
         first, *rest = chapter.sections
+        lead = partial(self.lead, chapter.file)
         file, about = f"{chapter.about.id}.html", chapter.about
         facts = f"Teaching: {about.reading} minutes, exercises: {about.exercising} minutes."
         if chapter.number in self.notes:
             facts += f' <a href="{self.notes[chapter.number]}">Notes for the teacher</a>'
-        body = pages.section(first, self.lead, level=1).replace("</h1>", f'</h1>\n<p class="facts">{facts}</p>', 1)
-        body += pages.contents(rest) + "".join(pages.section(each, self.lead) for each in rest)
+        body = pages.section(first, lead, level=1).replace("</h1>", f'</h1>\n<p class="facts">{facts}</p>', 1)
+        body += pages.contents(rest) + "".join(pages.section(each, lead) for each in rest)
         found = [
             _entry(f"{file}#{each.anchor}", each.heading, chapter.title, "\n".join(map(_text, each.blocks)))
             for each in chapter.sections
@@ -71,30 +78,22 @@ class Site:
         found = [_entry(f"glossary.html#{name}", term, "Glossary", said) for name, term, said in rows]
         return Page("glossary.html", "Glossary", "Look up", f"<h1>Glossary</h1>\n<dl>{listed}</dl>", found)
 
-    def _route(self, name: str, source: Path) -> Page:
-        files = {each.number: each.file.name for each in self.chapters}
-        text = re.sub(
+    def _teach(self, source: Path, file: str) -> Page:
+        """A page from a Markdown file of teach/. Where a table has a chapter's number, it leads to the chapter."""
+        files = {each.number: os.path.relpath(each.file, source.parent) for each in self.chapters}
+        markdown = re.sub(
             r"\| *(\d\d) *(?=\|)",
             lambda m: f"| [{m[1]}]({files[m[1]]}) " if m[1] in files else m[0],
             source.read_text(encoding="utf-8"),
         )
-        return self._teach(f"route-{name}.html", "Routes", text)
-
-    def _notes(self, chapter: cells.Chapter) -> Page:
-        text = (teaching.TEACH / "notes" / f"{chapter.number}.md").read_text(encoding="utf-8")
-        return self._teach(self.notes[chapter.number], "Notes for teachers", text)
-
-    def _teach(self, file: str, group: str, markdown: str) -> Page:
-        """A page from a Markdown file of teach/."""
         parts = [each for each in cells.split(markdown) if each[0]]
         title = parts[0][0] if parts else file
+        group = {"notes": "Notes for teachers", "routes": "Routes"}.get(source.parent.name, "Teach")
         found = [
-            _entry(
-                f"{file}#{cells.anchor(heading)}", heading, "For teachers" if heading == title else title, _bare(text)
-            )
+            _entry(f"{file}#{cells.anchor(heading)}", heading, group if heading == title else title, _bare(text))
             for heading, text in parts
         ]
-        return Page(file, title, group, pages.prose(markdown, self.lead), found)
+        return Page(file, title, group, pages.prose(markdown, partial(self.lead, source)), found)
 
     def _start(self) -> Page:
         rows = "".join(

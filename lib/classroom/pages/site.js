@@ -1,15 +1,14 @@
 // The search: all words have to be there; a word in a title counts more than one in the text. It needs no server.
 const query = document.getElementById('query'), results = document.getElementById('results');
-let entries = null;
+let entries = [], loading = null, quiet = false;
 
 const fold = text => text.normalize('NFD').replace(/\p{M}/gu, '').toLowerCase();
 
-async function load() {
-  if (entries) return;
-  await new Promise((done, failed) => {
+// The index comes when it is first needed, as a script: a page from a file may read no other file.
+function load() {
+  return loading ??= new Promise((done, failed) => {
     document.head.append(Object.assign(document.createElement('script'), {src: 'search.js', onload: done, onerror: failed}));
-  });
-  entries = INDEX.map(entry => ({...entry, title: fold(entry.t), text: fold(entry.x)}));
+  }).then(() => { entries = INDEX.map(entry => ({...entry, title: fold(entry.t), text: fold(entry.x)})); });
 }
 
 // How often a word begins in a text; found only inside another word, it counts less.
@@ -50,6 +49,12 @@ function snippet(entry, words) {
   return line;
 }
 
+function leave() {
+  results.hidden = quiet = true;
+  query.focus();
+  quiet = false;
+}
+
 async function show() {
   await load();
   const [words, found] = search(query.value), list = document.createElement('ol'), most = 25;
@@ -68,7 +73,7 @@ async function show() {
   results.hidden = !words.length;
 }
 
-query.addEventListener('focus', () => { load(); if (query.value) show(); });
+query.addEventListener('focus', () => { load(); if (query.value && !quiet) show(); });
 query.addEventListener('input', show);
 query.form.addEventListener('submit', event => {
   event.preventDefault();
@@ -77,7 +82,7 @@ query.form.addEventListener('submit', event => {
 addEventListener('keydown', event => {
   const links = [...results.querySelectorAll('a')], at = links.indexOf(document.activeElement);
   if (event.key === '/' && !event.target.closest('input, textarea')) query.focus();
-  else if (event.key === 'Escape' && !results.hidden) { results.hidden = true; query.focus(); results.hidden = true; }
+  else if (event.key === 'Escape' && !results.hidden) leave();
   else if (event.key === 'ArrowDown' && !results.hidden && (at >= 0 || event.target === query)) (links[at + 1] ?? links.at(-1))?.focus();
   else if (event.key === 'ArrowUp' && at >= 0) (links[at - 1] ?? query).focus();
   else return;

@@ -35,8 +35,8 @@ function scale() {
 function fit() {
   for (const svg of document.querySelectorAll('.slide .diagram svg')) {
     const {width, height} = svg.viewBox.baseVal, alone = svg.closest('.diagram-slide');
-    const room = alone ? svg.closest('.diagram').clientHeight : 400;
-    svg.style.maxWidth = `${width * Math.min(2, 1140 / width, Math.max(room / height, .55))}px`;
+    const room = alone ? svg.closest('.diagram').clientHeight : 300;
+    svg.style.maxWidth = `${width * Math.min(2, 1140 / width, Math.max(room / height, .45))}px`;
   }
   for (const content of document.querySelectorAll('.content')) {
     for (let size = 1; content.scrollHeight > content.clientHeight + 1 && size > .62; size -= .04) {
