@@ -65,6 +65,7 @@ def test_a_handout_holds_every_cell_and_diagram_and_fetches_nothing(number: str)
     wanted = [found.strip() for text in texts for found in re.findall(r"(?s)```mermaid\n(.*?)\n```", text)]
     assert pages.sources(html) == wanted
     assert "lab.mermaid.render" in html
+    assert re.search(r"mermaid \d+\.\d+.*\n\nThe MIT License", html), "whose program draws them"
     assert len(re.findall('<div class="shown"', html)) == len(outputs), "each output is shown"
     assert len(html) < 3_000_000
 
@@ -190,7 +191,7 @@ ROUTE = """# An hour
 | Minutes | Chapter | Sections | What happens |
 |--------:|---------|----------|--------------|
 | 0:00–0:20 | 06 | One call, at once · core; **By hand** · is it the steps or only the tokens | Ask *first*. |
-| 5 | | | Break: coffee. |
+| 05 | | | Break: coffee. |
 | 30 min | [13](../../notebooks/13_mcp_on_the_wire.ipynb) | core | The frames. |
 | 5 | 06 | When not to | The end. |
 """
@@ -226,6 +227,7 @@ def test_the_slides_of_a_route_are_the_sections_that_it_names_with_its_minutes_a
         "Is it the steps, or only the tokens?",
     ]
     assert {s.mark for s in route.parts[2].sections[1:]} == {"core"}
+    assert "Exercises" not in [s.heading for s in route.parts[2].sections]
     deck = slides.of_route(route.title, route.parts)
     assert [slide.heading for slide in deck.slides if slide.kind == "title"] == [
         "An hour",
@@ -298,6 +300,7 @@ def test_the_site_has_all_pages_and_no_link_that_leads_nowhere(teach: Path, tmp_
     assert seen["notes-06.html"].links.count("teach.html") == 2, "in the menu and in the text"
     assert "route-hour.html#an-hour" in seen["teach.html"].links
     assert "06_chain_of_thought.html" in seen["route-hour.html"].links
+    assert seen["route-hour.html"].links.count("05_single_step.html") == 1, "in the menu: minutes are no chapters"
     assert "notes-06.html" in seen["06_chain_of_thought.html"].links
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from functools import lru_cache
 from importlib.metadata import version
@@ -15,6 +16,10 @@ FENCE = re.compile(r"^```mermaid\n(.*?)\n```\s*$", re.DOTALL | re.MULTILINE)
 # `Promise.all([r.e(1), r.e(2)]).then(r.bind(r, 3))` or `r.e(1).then(r.bind(r, 3))`: the files 1 and 2, and in them module 3.
 LOADER = r"(?:Promise\.all\(\[((?:\w+\.e\(\d+\),?)+)\]\)|\w+\.(e\(\d+\)))\.then\(\w+\.bind\(\w+,(\d+)\)\)"
 SHARED = r"(\d+):\{shareScope:[^{}]*?fallback:\(\)=>([^{}]*?)\.then\(\(\)=>\(\)=>\w+\((\d+)\)\)"
+MADE_OF = re.compile(
+    "mermaid|@mermaid-js/parser|@braintree/sanitize-url|d3|d3-.*|dagre-d3-es|dayjs|dompurify|es-toolkit|internmap|khroma|"
+    "lodash-es|marked|roughjs|ts-dedent"
+)
 OURS = re.compile(r"^\(self\.(\w+)=self\.\w+\|\|\[\]\)\.push")
 
 
@@ -56,9 +61,23 @@ def _script(folder: Path, kinds: tuple[str, ...]) -> str:
     own = {name[1] for name in map(OURS.match, texts) if name}
     start = [f"self.{name} = lab.chunks;" for name in sorted(own)]
     end = [*aliases, f"lab.mermaid = lab.need({entry}).default;"]
-    text = "\n".join([(PAGES / "modules.js").read_text(encoding="utf-8"), *start, *texts, *end, ""])
+    first = [_notices(folder), (PAGES / "modules.js").read_text(encoding="utf-8")]
+    text = "\n".join([*first, *start, *texts, *end, ""])
     # In a page, these would end the script or begin a comment; in a string or a pattern of JavaScript they say the same.
     return text.replace("</script", r"<\/script").replace("<!--", r"\x3C!--")
+
+
+def _notices(folder: Path) -> str:
+    """Whose programs these are, and under which licences, as a comment: who hands out a page hands them on."""
+    file = folder / "third-party-licenses.json"
+    known = json.loads(file.read_text(encoding="utf-8"))["packages"] if file.is_file() else []
+    names: dict[str, list[str]] = {}
+    for each in known:
+        if MADE_OF.fullmatch(each["name"]):
+            names.setdefault(each["extractedText"].strip(), []).append(f"{each['name']} {each['versionInfo']}")
+    texts = [f"{', '.join(packages)}\n\n{text}" for text, packages in names.items()]
+    said = "\n\n----\n\n".join(["From JupyterLab, to draw diagrams:", *texts]).replace("*/", "* /")
+    return f"/*\n{said}\n*/"
 
 
 def _core(folder: Path) -> tuple[str, str, set[str]]:

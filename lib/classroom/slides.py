@@ -14,6 +14,7 @@ from llmlab.errors import LabError
 
 ROOM = 560  # pixels of a slide below its heading
 TOO_TALL = 1.15 * ROOM  # what is taller than a slide, but not more so, is made a little smaller
+ROWS = 12  # of a plan with its sections
 SHORT = 190  # what may stand above a question
 NOT_SHOWN = ("lesson.check(", "lesson.chapter(", "lesson.hint(", "lesson.solution(", "lesson.progress(")
 CHECK = "Check"  # the heading of what the notebook asserts about itself
@@ -60,7 +61,7 @@ class Deck:
         return last
 
     def _goes(self, slide: Slide, heading: str, height: int) -> bool:
-        fits = not slide.parts or slide.used + height <= (TOO_TALL if slide.cells else ROOM)
+        fits = not slide.parts or slide.used + height <= (TOO_TALL if slide.cells or slide.kind else ROOM)
         return slide.heading == heading and slide.kind in ("", "diagram") and fits
 
     def section(self, section: cells.Section, chapter: cells.Chapter) -> None:
@@ -182,7 +183,7 @@ def of_route(title: str, parts: list[teaching.Part]) -> Deck:
     """The sections that the rows of a route name, in their order, with their minutes at the foot."""
     deck, at = Deck(), 0
     rows = "".join(
-        f"<tr><td>{part.minutes} min</td><td>{escape(part.name)}</td><td>{escape(_listed(part))}</td></tr>"
+        f"<tr><td>{part.minutes} min</td><td>{escape(part.name)}</td><td>{escape(_listed(part, len(parts)))}</td></tr>"
         for part in parts
     )
     total = sum(part.minutes for part in parts)
@@ -205,9 +206,10 @@ def of_route(title: str, parts: list[teaching.Part]) -> Deck:
     return deck
 
 
-def _listed(part: teaching.Part) -> str:
-    """The sections of a part, in a line; nothing for a whole chapter."""
+def _listed(part: teaching.Part, rows: int) -> str:
+    """The sections of a part, in a line; nothing for a whole chapter, or where a plan has too many rows for that."""
     whole = part.chapter and len(part.sections) >= len(part.chapter.sections) - 1
+    whole = whole or (rows > ROWS and len(part.sections) > 1)
     return "" if whole else " · ".join(re.sub("[`*]", "", section.heading) for section in part.sections)
 
 

@@ -76,6 +76,7 @@ def _part(name: str, heading: str, cell: dict[str, str]) -> Part:
     label = chapter.title if chapter else _plain(cell["chapter"]) or _plain(cell["sections"])
     if not label:  # "Break", "Talk: …", "Welcome; …"
         label, happens = re.match(r"([^.:;,]*)[.:;,]?\s*(.*)", happens, re.DOTALL).groups()  # type: ignore[union-attr]
+        happens = happens[:1].upper() + happens[1:]
     meeting = re.sub(r" · \d+ min\w*$", "", heading)
     return Part(meeting, _minutes(cell["minutes"], name), label, chapter, sections, happens)
 
@@ -113,8 +114,8 @@ def _sections(chapter: cells.Chapter, text: str, name: str) -> list[cells.Sectio
     heads = {_key(section.heading): section for section in chapter.sections}
     asked = [part for part in re.split(r"\s+·\s+|;|<br\s*/?>", text) if _key(part) not in cells.MARKS]
     if _key(text) in (*WHOLE, "core", "all core"):
-        core = "core" in _key(text)
-        return [each for each in chapter.sections if not core or each.mark == "core" or each is chapter.sections[0]]
+        left_out = ("optional", "Exercises") if "core" in _key(text) else ()
+        return [each for each in chapter.sections if not {each.mark, each.heading} & {*left_out}]
     found = []
     for part in asked:
         key = _key(part)

@@ -79,12 +79,13 @@ class Site:
         return Page("glossary.html", "Glossary", "Look up", f"<h1>Glossary</h1>\n<dl>{listed}</dl>", found)
 
     def _teach(self, source: Path, file: str) -> Page:
-        """A page from a Markdown file of teach/. Where a table has a chapter's number, it leads to the chapter."""
+        """A page from a Markdown file of teach/. A chapter's number in the second column of a table leads to it."""
         files = {each.number: os.path.relpath(each.file, source.parent) for each in self.chapters}
         markdown = re.sub(
-            r"\| *(\d\d) *(?=\|)",
-            lambda m: f"| [{m[1]}]({files[m[1]]}) " if m[1] in files else m[0],
+            r"^(\|[^|\n]*\| *)(\d\d) *(?=\|)",
+            lambda m: f"{m[1]}[{m[2]}]({files[m[2]]}) " if m[2] in files else m[0],
             source.read_text(encoding="utf-8"),
+            flags=re.MULTILINE,
         )
         parts = [each for each in cells.split(markdown) if each[0]]
         title = parts[0][0] if parts else file
