@@ -1,4 +1,4 @@
-"""What a teacher adds to the `llmlab` command: serve, pack."""
+"""What a teacher adds to the `llmlab` command: serve, pack, handout, slides, site."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
 
+from llmlab import settings
 from llmlab.errors import LabError
 
 
@@ -24,6 +25,38 @@ def add_commands(command: Callable[[str, Callable[[Namespace], None], str], Argu
     )
     pack.add_argument("--python", dest="pythons", nargs="+", help="3.11, 3.12, 3.13 (else all three)")
     pack.add_argument("--model", dest="sizes", nargs="+", help="standard, small, tiny (else what fits this machine)")
+    handout = command("handout", _handout, "make each of these chapters one file for browser and printer")
+    handout.add_argument("chapters", nargs="+", help="their numbers, such as 06 13")
+    handout.add_argument(
+        "--solutions", action="store_true", help="with the exercises' solutions, on pages of their own"
+    )
+    slides = command("slides", _slides, "make the slides of a route (teach/routes) or of a chapter")
+    slides.add_argument("name", help="such as half-day, or 06")
+    site = command(
+        "site", _site, "make a website of the chapters, the glossary and the notes for teachers, with search"
+    )
+    for made, where in ((handout, "handouts"), (slides, "slides"), (site, "site")):
+        made.add_argument(
+            "--to", type=Path, default=settings.ROOT / "build" / where, metavar="FOLDER", help="else build/" + where
+        )
+
+
+def _handout(args: Namespace) -> None:
+    from classroom import handouts
+
+    handouts.write(args.chapters, args.to, args.solutions)
+
+
+def _slides(args: Namespace) -> None:
+    from classroom import slides
+
+    slides.write(args.name, args.to)
+
+
+def _site(args: Namespace) -> None:
+    from classroom import website
+
+    website.write(args.to)
 
 
 def _pack(args: Namespace) -> None:
