@@ -6,6 +6,7 @@ import difflib
 import json
 import os
 import warnings
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,12 +26,11 @@ from llmlab.show.widgets import Panel
 
 
 def kept() -> dict[str, dict[str, Any]]:
-    """All that is kept, by its kind: opened, guesses, passed, hints; empty if the file cannot be read."""
-    nothing: dict[str, dict[str, Any]] = {"opened": {}, "guesses": {}, "passed": {}, "hints": {}}
+    """All that is kept, by its kind: opened, guesses, passed, tries, hints, solutions, class; empty if unreadable."""
     try:
-        return nothing | json.loads((settings.load().state / "progress.json").read_text(encoding="utf-8"))
+        return defaultdict(dict, json.loads((settings.load().state / "progress.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
-        return nothing
+        return defaultdict(dict)
 
 
 def keep(section: str, name: str, value: Any) -> None:
@@ -202,10 +202,11 @@ async def check(name: str, work: Any, model: Any = None) -> Panel | View:
     except Exception as error:  # whatever the reader's code raises is shown as a sentence, not as 60 lines
         points = [(False, f"your code stopped with {type(error).__name__}: {error}")]
     lines = [f"{'✓' if ok else '✗'} {text}" for ok, text in points]
-    if points and all(ok for ok, _ in points):
-        keep("passed", name, True)
-        return _lines(*lines, f"Exercise {name}: passed")
-    lines.append(f"Exercise {name}: not yet")
+    good = bool(points) and all(ok for ok, _ in points)
+    keep(*("passed", name, True) if good else ("tries", name, kept()["tries"].get(name, 0) + 1))
+    lines += [*await import_module("classroom.progress").told(), f"Exercise {name}: {'passed' if good else 'not yet'}"]
+    if good:
+        return _lines(*lines)
     out, buttons = ipywidgets.HTML(), []
     for label, show in (("Hint", hint), ("Solution", solution)):
         buttons.append(ipywidgets.Button(description=label, tooltip=f"{label} for exercise {name}"))
@@ -228,6 +229,9 @@ def hint(name: str) -> View:
 
 
 def solution(name: str) -> View:
-    """One way to solve it."""
+    """One way to solve it; where a teacher keeps it closed, when it opens."""
     code = exercise(name).solution
+    if closed := import_module("classroom.locks").closed(name, kept(), settings.load().solutions):
+        return _lines(closed)
+    keep("solutions", name, True)
     return View(f"<pre>{escape(code)}</pre>", code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import date
 from itertools import count
 from pathlib import Path
@@ -11,7 +12,7 @@ from llmlab.errors import LabError
 from llmlab.settings import ROOT
 
 NOTEBOOKS = ROOT / "notebooks"
-WORK = ROOT / "work"
+WORK = Path(os.environ.get("LLMLAB_WORK", ROOT / "work"))  # on a hub, where many readers share the kit
 
 
 def chapter_files(numbers: list[str] | None = None) -> list[Path]:

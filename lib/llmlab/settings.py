@@ -43,6 +43,8 @@ class Settings:
     record: Path | None = None
     strict: bool = False
     chapter: str = ""
+    classroom: str | None = field(default=None, repr=False)  # where a reader who has joined sends progress; has the key
+    solutions: str | None = None  # when they open, as a teacher has set it
     cache: Path = Path(platformdirs.user_cache_dir("llmlab", appauthor=False))
     state: Path = ROOT / "work" / ".llmlab"
 
