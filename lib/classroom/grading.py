@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,7 @@ SETTINGS = """c = get_config()
 c.ClearSolutions.code_stub = {"python": "# Write your solution here, in place of what stands above."}
 c.ExecutePreprocessor.timeout = 600
 """
-BEGIN = """from chapters import {chapter}
-from llmlab import *
-from llmlab import lesson
-
-model = await connect()"""
-TEST = """points = await lesson.exercise("{id}").check({name}, model)
+TEST = """points = await lesson.exercise("{id}").check({given})
 wrong = [text for holds, text in points if not holds]
 assert points and not wrong, "; ".join(wrong)"""
 
@@ -33,25 +30,39 @@ def assignment(number: str) -> nbformat.NotebookNode:
         raise LabError(
             f"A chapter is one of {', '.join(c.id[:2] for c in lesson.chapters())}, not {number!r}; name one."
         )
-    cells = [new_markdown_cell(f"# {chapter.title}: exercises"), new_code_cell(BEGIN.format(chapter=f"ch{number}"))]
+    notebook = nbformat.read(notebooks.NOTEBOOKS / f"{chapter.id}.ipynb", as_version=4)
+    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    given = {id: _given(code, id) for id in chapter.exercises}
+    begin = _imports(code) + (
+        ["", "model = await connect()"] if any("model" in each for each in given.values()) else []
+    )
+    cells = [new_markdown_cell(f"# {chapter.title}: exercises"), new_code_cell("\n".join(begin))]
     for id in chapter.exercises:
         exercise, place = lesson.exercise(id), id.replace(".", "-")
         cells.append(new_markdown_cell(f"**{id}** {exercise.task}"))
         work = f"{exercise.stub.rstrip()}\n\n### BEGIN SOLUTION\n{exercise.solution.rstrip()}\n### END SOLUTION"
         cells.append(_marked(work, f"work-{place}", solution=True))
-        name = _checked(chapter.id, id)
-        cells.append(_marked(TEST.format(id=id, name=name), f"check-{place}", grade=True, locked=True, points=1))
+        cells.append(_marked(TEST.format(id=id, given=given[id]), f"check-{place}", grade=True, locked=True, points=1))
     return new_notebook(
         cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     )
 
 
-def _checked(chapter: str, id: str) -> str:
-    """What the chapter's own cell hands to the check."""
-    notebook = nbformat.read(notebooks.NOTEBOOKS / f"{chapter}.ipynb", as_version=4)
+def _given(code: list[str], id: str) -> str:
+    """What the chapter's own cell hands to the check, with None for a model where it has none to give."""
     begin = f'await lesson.check("{id}", '
-    found = next(cell.source for cell in notebook.cells if cell.source.startswith(begin))
-    return str(found.removeprefix(begin).split(",")[0].rstrip(")"))
+    found = next(source for source in code if source.startswith(begin)).removeprefix(begin).rstrip().removesuffix(")")
+    return found if "," in found else f"{found}, None"
+
+
+def _imports(code: list[str]) -> list[str]:
+    """All that the chapter imports on its way, and what the checks need."""
+    found = {"from llmlab import connect, lesson": None}
+    for source in code:
+        with suppress(SyntaxError):  # a cell that calls the shell
+            nodes = ast.parse(source).body
+            found |= {ast.unparse(node): None for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)}
+    return list(found)
 
 
 def _marked(source: str, grade_id: str, **marks: Any) -> nbformat.NotebookNode:
