@@ -1,5 +1,6 @@
 """A look at the class: what goes out and what never does, who may see it, what it shows, and when solutions open."""
 
+import hmac
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -240,6 +241,11 @@ def test_a_key_for_one_reader_opens_under_this_name_only() -> None:
     assert keys.fits(anna, "class")
     assert keys.fits("class.anybody", "class")
     sign = anna.partition(".")[0]
+    page = (settings.ROOT / "teach" / "hub" / "README.md").read_text(encoding="utf-8")
+    assert "f\"{hmac.digest(key.encode(), name.encode(), 'sha256').hex()[:32]}.{name}\"" in page, (
+        "for Kubernetes, by hand"
+    )
+    assert anna == f"{hmac.digest(b'class', b'anna', 'sha256').hex()[:32]}.anna"
     for other in (sign, f"{sign}.ben", f"{sign}.", "anna", keys.key_for("other", "anna")):
         assert not keys.fits(other, "class"), other
 
