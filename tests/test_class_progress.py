@@ -134,7 +134,7 @@ async def test_a_folder_has_one_file_of_each_reader_and_none_of_one_who_leaves(
     (folder / "holiday.json").write_text("{}", encoding="utf-8")
     assert cli.main(["class", str(folder), "--picture", str(tmp_path / "class.png")]) == 0
     said = capsys.readouterr().out
-    assert "1 take part. Furthest chapter opened: 00 by 1." in said
+    assert "1 reader takes part. Furthest chapter opened: 00 by 1." in said
     assert "Left out, as they are no exports: holiday.json" in said
     assert (tmp_path / "class.png").read_bytes().startswith(b"\x89PNG")
     html = overview.of_folder(folder).html()
@@ -178,7 +178,7 @@ async def test_a_reader_who_joins_is_seen_by_the_teacher_only_and_leaves_no_trac
                 answer = await http.get(f"{where}/{path}?key={key}")
                 assert (answer.status_code, "Anna" in answer.text) == (status, status == 200)
         page = (await http.get(f"{where}/class?key=teacher")).text
-        assert "Exercise 00.3 stops most: 1 of the 1 who tried it" in page
+        assert "Exercise 00.3 stops most: not passed by 1 of the 1 who tried it" in page
         assert "http://" not in page.replace(where, ""), "the page asks nobody else"
     await progress.asyncio.to_thread(progress.leave)
     assert served.progress.exports == {}
@@ -278,11 +278,11 @@ CLASS = overview.Class(
 
 def test_the_sentence_says_where_the_class_is_and_which_exercise_stops_it() -> None:
     assert CLASS.sentence == (
-        "4 take part. Furthest chapter opened: 00 by 1, 01 by 2, none by 1. Exercise 01.1 stops most: 2 of the 2 who "
-        "tried it have not passed it (median: 5 tries)."
+        "4 readers take part. Furthest chapter opened: 00 by 1, 01 by 2, none by 1. Exercise 01.1 stops most: not "
+        "passed by 2 of the 2 who tried it (median: 5 tries)."
     )
     assert "No exercise stops anybody." in overview.Class([reader("Anna", _00_1=-1)], []).sentence
-    assert overview.Class([reader("Anna")], []).sentence == "1 take part, and nobody has opened a chapter yet."
+    assert overview.Class([reader("Anna")], []).sentence == "1 reader takes part, and nobody has opened a chapter yet."
     assert str(overview.Class([], [])) == "Nobody has sent anything yet."
 
 
@@ -308,5 +308,5 @@ def test_readers_of_another_edition_of_the_kit_are_taken_as_far_as_they_are_know
     other = progress.Export(
         id="0000000a", name="Old", at="2020-01-01T00:00", chapters={"77_gone": progress.Chapter(opened=True)}
     )
-    assert overview.Class([other], []).sentence == "1 take part, and nobody has opened a chapter yet."
+    assert overview.Class([other], []).sentence == "1 reader takes part, and nobody has opened a chapter yet."
     assert SECOND in {chapter.id for chapter in CLASS.chapters}

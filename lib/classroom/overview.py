@@ -84,18 +84,19 @@ class Class:
         """Where the class is, and what stops it."""
         if not self.exports:
             return "Nobody has sent anything yet."
+        part = "1 reader takes part" if len(self.exports) == 1 else f"{len(self.exports)} readers take part"
         if not self.chapters:
-            return f"{len(self.exports)} take part, and nobody has opened a chapter yet."
+            return f"{part}, and nobody has opened a chapter yet."
         at = [max((c.id for c in self.chapters if _opened(e, c.id)), default="") for e in self.exports]
         counts = {id: at.count(id) for id in sorted(set(at) - {""})}
         said = ", ".join(f"{id[:2]} by {count}" for id, count in counts.items())
         waiting = at.count("")
-        said = f"{len(self.exports)} take part. Furthest chapter opened: {said}{f', none by {waiting}' if waiting else ''}."
+        said = f"{part}. Furthest chapter opened: {said}{f', none by {waiting}' if waiting else ''}."
         if not self.hardest:
             return f"{said} No exercise stops anybody."
         tried = self.done(self.hardest)
         tries = [each.tries for each in tried if not each.passed]
-        open_ = f"{len(tries)} of the {len(tried)} who tried it have not passed it"
+        open_ = f"not passed by {len(tries)} of the {len(tried)} who tried it"
         return f"{said} Exercise {self.hardest} stops most: {open_} (median: {median(tries):g} tries)."
 
     def exercises(self) -> View:
@@ -150,7 +151,7 @@ class Class:
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.invert_yaxis()
         if names:
-            ax.legend(loc="lower right")
+            figure.legend(loc="outside upper right", ncols=2, frameon=False)
         each = (f"{n}: {p} passed, {w} not yet" for n, p, w in zip(names, passed, waiting, strict=True))
         return Picture(figure, f"{self.sentence} {'; '.join(each)}")
 
