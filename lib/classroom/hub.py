@@ -26,7 +26,6 @@ def prepare(home: Path) -> list[str]:
     notebooks.lay_out(folder / "work")
     own = {
         "LLMLAB_WORK": folder / "work",
-        "LLMLAB_STATE": folder / "work" / ".llmlab",
         "LLMLAB_ENV_FILE": folder / ".env",
     }
     os.environ |= {name: str(path) for name, path in own.items()}

@@ -41,8 +41,7 @@ def keep(section: str, name: str, value: Any) -> None:
         with FileLock(folder / "progress.lock", timeout=10):
             everything = kept()
             everything[section][name] = value
-            part = folder / "progress.tmp"
-            part.write_text(json.dumps(everything, indent=1), encoding="utf-8")
+            (part := folder / "progress.tmp").write_text(json.dumps(everything, indent=1), encoding="utf-8")
             part.replace(folder / "progress.json")
     except (OSError, NotImplementedError) as error:  # a chapter has to run in a folder that cannot be written, too
         warnings.warn(f"Your progress cannot be kept ({error}); name a folder in LLMLAB_STATE.", stacklevel=3)
@@ -125,8 +124,7 @@ _asked: dict[str, list[str]] = {}
 def predict(name: str, question: str, options: Sequence[str]) -> Panel:
     """Ask for a guess. Choose with the mouse, with Tab and Space, or by `lesson.guess(name, number)`."""
     _asked[name] = list(options)
-    earlier = kept()["guesses"].get(name)
-    chosen = earlier if earlier in options else None
+    chosen = earlier if (earlier := kept()["guesses"].get(name)) in options else None
     radio = ipywidgets.RadioButtons(options=_asked[name], value=chosen, layout={"width": "max-content"})
     note = ipywidgets.HTML(_noted(chosen).html if chosen else "")
 
@@ -190,8 +188,7 @@ def exercise(name: str) -> Exercise:
     """An exercise by its id ("01.2"). Raises LabError if there is none."""
     if not any(name in chapter.exercises for chapter in chapters()):
         raise LabError(f"An exercise has an id like 01.2, but there is no {name!r}; see the heading above its cell.")
-    found: list[Exercise] = import_module(f"chapters.ch{name[:2]}.exercises").EXERCISES
-    return next(each for each in found if each.id == name)
+    return next(each for each in import_module(f"chapters.ch{name[:2]}.exercises").EXERCISES if each.id == name)
 
 
 async def check(name: str, work: Any, model: Any = None) -> Panel | View:
@@ -224,8 +221,7 @@ def hint(name: str) -> View:
     """The next hint; after the last one comes the first."""
     hints, taken = exercise(name).hints, kept()["hints"].get(name, 0)
     keep("hints", name, taken + 1)
-    text = f"Hint {taken % len(hints) + 1} of {len(hints)}: {hints[taken % len(hints)]}"
-    return View(f"<p>{escape(text)}</p>", text)
+    return _lines(f"Hint {taken % len(hints) + 1} of {len(hints)}: {hints[taken % len(hints)]}")
 
 
 def solution(name: str) -> View:

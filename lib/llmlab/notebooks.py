@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from datetime import date
 from itertools import count
 from pathlib import Path
 
 from llmlab.errors import LabError
-from llmlab.settings import ROOT
+from llmlab.settings import ROOT, WORK
 
 NOTEBOOKS = ROOT / "notebooks"
-WORK = Path(os.environ.get("LLMLAB_WORK", ROOT / "work"))  # on a hub, where many readers share the kit
 
 
 def chapter_files(numbers: list[str] | None = None) -> list[Path]:
