@@ -36,6 +36,9 @@ def playground(model: Model, layers: Sequence[Layer], question: str) -> widgets.
             request.value = f"<b>{escape(str(error))}</b>"
 
     async def ask() -> None:
+        if not text.value.strip():
+            said.value = "<b>Type a question first.</b>"
+            return
         said.value = "<i>asking …</i>"
         try:
             bare = await model.chat(text.value, max_tokens=MAX_TOKENS)
