@@ -136,6 +136,13 @@ async def test_slips_in_layers_and_an_empty_question_get_one_sentence() -> None:
         app(layers=[FollowUp])  # type: ignore[list-item]
     with pytest.raises(LabError, match="the text and a list of replies, but 'half' gave 'Yes'"):
         await app("Yes", layers=[Half()])[0].ask("Really?")
+
+    class Nothing(Layer):
+        def before(self, messages: Any) -> Any:
+            return None
+
+    with pytest.raises(LabError, match="returns a list of messages, but that of 'layer' gave None"):
+        app(layers=[Nothing()])[0].messages("Really?")
     chat, model = app("Yes.")
     with pytest.raises(LabError, match="has to have words"):
         await chat.ask(" \n")
@@ -199,10 +206,8 @@ async def test_both_measurements_ask_everything_in_every_place_and_say_who_was_m
     assert [len(same) for same in recalled.by("where", "what").values()] == [8] * 9
     assert recalled.rate(what=ch01.TOLD, where=ch01.WITH) == (1, 8)
     assert [row["misled"] for row in recalled.rows if row["what"] == ch01.NEAR] == [True] * 24
-    shown = ch01.across(measured, "instructions").text.splitlines()
-    assert shown[0].split("  ")[0] == "what"
-    assert shown[-2].count("/10") == 4
-    assert shown[1].count("/10") == 3
+    shown = ch01.unknown(measured).text.splitlines()
+    assert [line.split()[-3:] for line in shown[1:]] == [["0", "8", "0"]] * 3
     drawn = pictures.dots(measured.__class__([{"model": "stub", **r} for r in followed.rows]), ch01.PLACES, "followed")
     assert "a second call: ends with a question 10 of 10" in drawn.alt
 
@@ -253,7 +258,7 @@ WRONG = [
     ("01.1", FOR + WORDS + "rest = [m for m in messages if m['role'] != 'system']\n"
      "        return [{'role': 'system', 'content': words}, *rest]", "the other layer's instructions have to stay"),
     ("01.1", FOR + WORDS + "return [{'role': 'system', 'content': words}, messages[-1]]", "has to go out unchanged"),
-    ("01.1", FOR + "return f'The user is {self.person}.'", "has to return the list of messages"),
+    ("01.1", FOR + "return f'The user is {self.person}.'", "`before` returns a list of messages, but that of 'layer' gave"),
     ("01.1", FOR + "*rest, last = messages\n        return [*rest, {**last, 'content': f'I am {self.person}. ' + last['content']}]",
      "has to go out unchanged"),
     ("01.1", "class For:\n    def __init__(self, person):\n        pass", "has to be a Layer, but is For"),

@@ -11,7 +11,7 @@ from typing import Any
 from chapters.ch01.app import ChatApp, FollowUp, Instructions, Layer
 from llmlab import Trace
 from llmlab.llm.chat import Message, Model, Reply
-from llmlab.measure import Measured, Row, made_with, share
+from llmlab.measure import Measured, Row, made_with
 from llmlab.show.view import View, table_of
 
 COLUMNS = ("part", "what", "where")  # by which `llmlab measure` tells the rows apart
@@ -221,15 +221,10 @@ def part(measured: Measured, name: str, **which: Any) -> Measured:
     return Measured([r for r in measured.rows if all(r.get(k) == v for k, v in wanted.items())], measured.about)
 
 
-def across(measured: Measured, name: str) -> View:
-    """One row for what was asked of a model, one column for each place where it stood."""
-    mine = part(measured, name)
-    places = [place for (place,) in mine.by("where")]
-    ordered = [place for place in (*PLACES, *MEMORIES) if place in places]
+def unknown(measured: Measured) -> View:
+    """How the models answer what they were not told: they say so, take something out of the memory, or make something up."""
     rows = []
-    for what, same in mine.by("model", "what").items():
-        these = Measured(same)
-        counts = [these.rate(where=place) for place in ordered]
-        rows.append([*(w for w in what if w), *(share(*count) if count[1] else "" for count in counts)])
-    head = ["model", "what"] if any("model" in row for row in mine.rows) else ["what"]
-    return table_of([*head, *ordered], rows, measured.label)
+    for (model, where), same in part(measured, "memory", what=NEAR).by("model", "where").items():
+        admitted, misled = (sum(bool(row[name]) for row in same) for name in ("right", "misled"))
+        rows.append([model, where, admitted, misled, len(same) - admitted - misled])
+    return table_of(["model", "asked", "says so", "answers out of the memory", "makes it up"], rows)

@@ -49,7 +49,7 @@ class Instructions(Layer):
         """Add to the system message, or begin with one."""
         system = [m["content"] for m in messages if m["role"] == "system"]
         others = [m for m in messages if m["role"] != "system"]
-        return [{"role": "system", "content": "\n\n".join([*system, self.text])}, *others]
+        return [{"role": "system", "content": "\n\n".join([*system, str(self.text)])}, *others]
 
 
 @dataclass
@@ -151,7 +151,10 @@ class ChatApp:
         """What would be sent for this question; nothing is sent."""
         messages: list[Message] = [*self.history, {"role": "user", "content": question}]
         for layer in self.layers:
-            messages = layer.before(messages)
+            came = layer.before(messages)
+            if not (isinstance(came, list) and came and all(isinstance(m, dict) and "role" in m for m in came)):
+                raise LabError(f"`before` returns a list of messages, but that of {layer.name!r} gave {came!r}.")
+            messages = came
         return messages
 
     async def ask(self, question: str, **options: Any) -> Answer:

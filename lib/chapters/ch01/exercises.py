@@ -26,10 +26,6 @@ async def _for_whom(work: Any, model: Any) -> list[Check]:
         if not isinstance(layer, Layer):
             return [(False, f"the class has to be a Layer, but is {type(layer).__name__}")]
         sent = ChatApp(model, [*layers, layer], list(history)).messages(QUESTION)
-        if not (
-            isinstance(sent, list) and sent and all(isinstance(m, dict) and {"role", "content"} <= {*m} for m in sent)
-        ):
-            return [*points, (False, f"{where}: `before` has to return the list of messages, and returned {sent!r}")]
         system = [m["content"] for m in sent if m["role"] == "system"]
         points += [
             (len(system) == 1, f"{where}: one system message has to go out (there are {len(system)})"),
