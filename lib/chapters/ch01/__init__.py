@@ -21,7 +21,9 @@ ANSWER, RECALL = 80, 40  # the longest answers, in tokens
 # Instructions that a program can check
 
 GERMAN = re.compile(
-    r"\b(der|die|das|den|dem|ein|eine|einen|ist|sind|und|aus|mit|von|für|wird|werden|nicht|wir)\b", re.I
+    r"\b(der|die|das|den|dem|ein|eine|einen|ist|sind|und|aus|mit|von|für|wird|werden|nicht|wir|es|sie|im|auf|zu|"
+    r"hat|haben|macht|machen|lebt|leben)\b",
+    re.I,
 )
 ENGLISH = re.compile(r"\b(the|an|is|are|and|of|with|for|it|to|by|not|we)\b", re.I)
 
