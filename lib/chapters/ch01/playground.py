@@ -13,7 +13,7 @@ from llmlab.llm.chat import Model
 from llmlab.show import runs, widgets
 from llmlab.show.view import View, compare
 
-MAX_TOKENS = 100  # an answer that is long enough to be compared, and soon there
+MAX_TOKENS = 60  # as in the chapter: an answer that is long enough to be compared, and soon there
 
 
 def playground(model: Model, layers: Sequence[Layer], question: str) -> widgets.Panel:
