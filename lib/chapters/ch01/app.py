@@ -96,7 +96,7 @@ class Additions(Layer):
 
 
 class FollowUp(Layer):
-    """A second call that writes the question at the end. Asked for inside the prompt, a small model forgets it."""
+    """A second call that writes the question at the end. Asked for in the system message, a small model forgets it."""
 
     name = "follow-up question"
 
