@@ -271,7 +271,7 @@ def test_an_interrupt_stops_a_generation_and_the_lab_goes_on(lab: Lab) -> None:
     expect(card).to_contain_text("Paris")
 
 
-SENT = {"memory": "About me: My dog", "system instructions": '"role": "system"', "additions to the prompt": "briefly."}
+SENT = {"memory": "About me: I am", "system instructions": '"role": "system"', "additions to the prompt": "ten words."}
 
 
 def test_the_playground_compares_the_requests_as_layers_are_switched_and_asks_both(lab: Lab) -> None:
@@ -287,7 +287,7 @@ def test_the_playground_compares_the_requests_as_layers_are_switched_and_asks_bo
     for name in SENT:
         shown.get_by_role("checkbox", name=name).check()
     question.fill("What is my dog called?")
-    expect(shown).to_contain_text("Question: What is my dog called? Answer briefly.")
+    expect(shown).to_contain_text("Question: What is my dog called? Answer in at most ten words.")
     shown.get_by_role("button", name="Ask both").press("Enter")
     expect(shown).to_contain_text(re.compile(r"embedded: \S+ · \d+ tokens in"))
     expect(shown).to_contain_text(re.compile(r"2 calls · \d+ tokens in"))
