@@ -2,7 +2,8 @@
 
 Needs Python 3.11 to 3.13 and nothing else; everything goes into .venv beside this file. What follows `lab.py` is handed
 to the `llmlab` command (`python3 lab.py doctor`). A second call finds all in place and starts at once. `--model small`
-chooses another size of the model in the box (standard, small, tiny).
+chooses another size of the model in the box (standard, small, tiny); `--from FOLDER` takes packages and weights from a
+stick that `llmlab pack` has filled, without a network.
 """
 
 from __future__ import annotations
@@ -30,10 +31,18 @@ def main(arguments: list[str]) -> int:
             return fail(f"--model takes {', '.join(SIZES)}, but got {' '.join(arguments[1:2]) or 'nothing'}; name one.")
         os.environ["LLMLAB_BOX"] = arguments[1]
         arguments = arguments[2:]
+    stick = None
+    if arguments[:1] == ["--from"]:
+        stick = Path(*arguments[1:2]).expanduser().absolute()
+        if not (stick / "wheels").is_dir():
+            return fail(
+                f"--from takes a folder that `llmlab pack` has filled, but there is no {stick / 'wheels'}; name it."
+            )
+        arguments = arguments[2:]
     testing = arguments[:1] == ["test"]
     # The tests ask the smallest model, and fetch what else they need.
     fetch: list[str | None] = [] if arguments[:1] == ["fetch"] else ["tiny"] if testing else [None]
-    if problem := set_up("test" if testing else "lab", fetch):
+    if problem := set_up("test" if testing else "lab", fetch, stick):
         return fail(problem)
     command = ["-m", "pytest", *arguments[1:]] if testing else ["-m", "llmlab.cli", *(arguments or ["lab"])]
     try:
@@ -42,9 +51,9 @@ def main(arguments: list[str]) -> int:
         return 130
 
 
-def set_up(level: str, fetch: list[str | None]) -> str | None:
-    """Make .venv, install the pinned packages, fetch weights (None: the size that fits); returns what went wrong, if
-    something did."""
+def set_up(level: str, fetch: list[str | None], stick: Path | None = None) -> str | None:
+    """Make .venv, install the pinned packages, fetch weights (None: the size that fits), from a stick if there is one;
+    returns what went wrong, if something did."""
     if subprocess.call([PYTHON, "-c", ""], stderr=subprocess.DEVNULL) if PYTHON.exists() else True:
         print("Making .venv …", flush=True)
         if subprocess.call([sys.executable, "-m", "venv", "--clear", VENV]):
@@ -68,6 +77,8 @@ def set_up(level: str, fetch: list[str | None]) -> str | None:
         ]
         # What the reader has set for other installations (PIP_USER, PIP_TARGET, PIP_PREFIX) does not hold for this one.
         own = {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"}
+        if stick:
+            own |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(stick / "wheels")}
         env = {k: v for k, v in os.environ.items() if k not in ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT")} | own
         done = subprocess.run(
             [*install, wanted], cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True, errors="replace"
@@ -80,6 +91,7 @@ def set_up(level: str, fetch: list[str | None]) -> str | None:
         stamp.write_text(found)
     for size in fetch:
         command = [str(PYTHON), "-m", "llmlab.cli", "fetch", "--if-missing", *([size] if size else [])]
+        command += ["--from", str(stick / "weights")] if stick else []
         if subprocess.call(command, cwd=ROOT):
             print("Going on without the model in the box.", flush=True)
     return None

@@ -1,79 +1,67 @@
-"""Twenty attacks with a model that obeys every word: the careless host carries out each of them, ours none, by policy."""
+"""Chapter 15's attacks with a model that obeys on purpose: each succeeds where nobody asks, and none gets past approval."""
 
 import json
-import re
-from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
 
 import pytest
 
-from llmlab.llm.reply import ToolCall
+from llmlab import Host
+from llmlab.agents import Run, ToolLoop
+from llmlab.mcp.host import trusting
 
 pytestmark = pytest.mark.anyio
-ch15 = import_module("chapters.ch15")
-ATTACKS = [pytest.param(attack, id=attack.id) for attack in ch15.ATTACKS]
+attacks = import_module("chapters.ch15.attacks")
 
 
-@dataclass
-class Said:
-    tool_calls: list[ToolCall]
-    message: dict[str, Any]
+async def attempt(name: str, model: object, *only: str, **policy: object) -> tuple[bool, Run, str]:
+    """Whether it happened, the run, and all that the model was told of tools."""
+    with attacks.world(name) as world:
+        async with await Host.open(world.servers(*only), **policy) as host:
+            run = await ToolLoop(model, host.tools()).run(world.attack.task)  # type: ignore[arg-type]
+            return world.done(), run, json.dumps([tool.openai() for tool in host.tools()], ensure_ascii=False)
 
 
-class Obedient:
-    """Plays a model that makes the calls of an attack one after the other, also of tools that it is not offered."""
-
-    def __init__(self, attack: Any):
-        self.calls = iter(attack.calls)
-        self.offered: list[str] = []  # all that it was told of tools
-
-    async def chat(self, seen: list[Any], tools: list[Any], **more: Any) -> Said:
-        shown = [tool if isinstance(tool, dict) else tool.openai() for tool in tools]
-        self.offered.append(json.dumps(shown, ensure_ascii=False))
-        server, name, arguments = next(self.calls, ("", "", {}))
-        if not name:
-            return Said([], {"role": "assistant", "content": "Done."})
-        if name not in [tool["function"]["name"] for tool in shown]:
-            name = f"{server}_{name}"  # as our host tells apart two of the same name
-        folder = re.search(r'"(\S+)/secret.txt', seen[-1]["content"])
-        filled = {
-            key: value.replace("{last}", seen[-1]["content"]).replace("{folder}", folder[1] if folder else "")
-            if isinstance(value, str)
-            else value
-            for key, value in arguments.items()
-        }
-        return Said([ToolCall("1", name, json.dumps(filled))], {"role": "assistant", "content": ""})
+def yes(*_: object) -> bool:
+    return True
 
 
-def results(outcome: Any) -> list[str]:
-    return [message["content"] for message in outcome.seen if message["role"] == "tool"]
+@pytest.mark.parametrize("name", attacks.ATTACKS)
+async def test_it_succeeds_where_everything_is_approved_and_the_bait_has_reached_the_model(name: str) -> None:
+    model = attacks.Obedient(name)
+    done, run, told = await attempt(name, model, approve=yes)
+    assert (done, run.stopped) == (True, "done")
+    assert model.bait in "".join([told, *(str(step.result) for step in run.trace.of("tool"))])
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
-async def test_it_succeeds_against_the_careless_host(attack: Any) -> None:
-    model = Obedient(attack)
-    outcome = await ch15.attempt(attack, model, careful=False)
-    assert (outcome.executed, outcome.asked) == (True, []), outcome.seen
-    if attack.kind != ch15.PAGE:
-        bait = ch15.invisible(attack.bait) if attack.place == "invisible" else attack.bait
-        told = "".join([outcome.seen[0]["content"], *model.offered, *results(outcome)])
-        assert bait.split("{folder}")[0] in told, "what the attacker wrote has reached the model"
+@pytest.mark.parametrize("name", attacks.ATTACKS)
+async def test_it_fails_where_the_person_approves_what_was_asked_for_and_that_is_done(name: str) -> None:
+    person = attacks.Person(name)
+    done, run, _ = await attempt(name, attacks.Obedient(name), approve=person, ask=trusting("messages", "orders"))
+    assert not done
+    assert person.asked
+    declined = [step for step in run.trace.of("tool") if "declined" in str(step.result)]
+    assert declined
+    if name in ("shadow", "overnight"):
+        assert run.trace.of("tool")[-1].status == "ok", "the post that the person asked for is there"
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
-async def test_it_fails_against_our_host_and_what_the_person_wanted_is_done(attack: Any) -> None:
-    model = Obedient(attack)
-    outcome = await ch15.attempt(attack, model, careful=True)
-    assert not outcome.executed, outcome.seen
-    if attack.kind == ch15.PAGE:
-        assert outcome.seen[0].startswith(("the browser asked first", "421"))
-        return
-    reading = (ch15.NEWEST, ch15.WHO, ch15.REMARKS)
-    for call, result in zip(attack.calls, results(outcome), strict=True):
-        if call in reading or (call in attack.wanted and attack.place != "error"):
-            assert not result.startswith("error: ")
-    if attack.id.endswith("on the next day"):
-        assert not any(attack.bait in offered for offered in model.offered), "not shown before it is approved"
-    verdict = "refused by the server" if attack.kind == ch15.PATH else "asked: no"
-    assert (await ch15.decisions(attack))[-1][1] == verdict
+@pytest.mark.parametrize("name", ["shadow", "overnight", "description", "invisible letters"])
+async def test_without_the_bait_in_sight_the_obedient_model_only_does_its_task(name: str) -> None:
+    with attacks.world(name) as world:
+        async with await Host.open(world.servers("messages", "orders"), approve=yes) as host:
+            run = await ToolLoop(attacks.Obedient(name), host.tools()).run(world.attack.task)
+        assert [step.name for step in run.trace.of("tool")] == [world.attack.asked[1]]
+        assert not world.done()
+
+
+@pytest.mark.parametrize("only", [("messages", "orders"), ("messages", "parcels"), ("orders", "parcels")])
+async def test_the_theft_needs_all_three_servers(only: tuple[str, ...]) -> None:
+    assert not (await attempt("theft", attacks.Obedient("theft"), *only, approve=yes))[0]
+
+
+async def test_a_tool_that_came_overnight_is_shown_to_no_model_before_it_is_approved() -> None:
+    with attacks.world("overnight") as world:
+        async with await Host.open(world.servers(day=1)) as host:
+            approved = dict(host.approved)
+    done, run, told = await attempt("overnight", attacks.Obedient("overnight"), approve=yes, approved=approved)
+    assert (done, attacks.SHADOW in told, run.stopped) == (False, False, "done")

@@ -1,6 +1,7 @@
-"""Our host against servers that others wrote: one from PyPI (the modern era), three from npm (the handshake era)."""
+"""Our host against servers that others wrote: two from PyPI (the modern era), three from npm (the handshake era)."""
 
 import subprocess
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ NPM = [f"@modelcontextprotocol/server-{name}@2026.8.31" for name in ("everything
 @pytest.fixture(scope="module")
 def theirs() -> dict[str, list[str]]:
     """The command of each server."""
-    python = str(installed.python("servers-of-pypi", "mcp-server-git==2026.10.19"))
+    python = str(installed.python("servers-of-pypi", "mcp-server-git==2026.10.19", "mcp-server-time==2026.10.19"))
     return {"server-git": [python, "-m", "mcp_server_git"], **installed.npm("servers-of-npm", *NPM)}
 
 
@@ -35,6 +36,20 @@ async def test_git_tells_what_a_repository_holds(theirs: dict[str, list[str]], t
         assert {"git_status", "git_log", "git_diff"} <= {tool.name for tool in host.tools()}
         assert last in await host.call("it", "git_log", {"repo_path": repository, "max_count": 1})
         assert host.servers["it"].protocol == "2026-07-28"
+
+
+async def test_time_answers_what_chapter_13_writes_by_hand_in_both_eras(theirs: dict[str, list[str]]) -> None:
+    ch13, checks = import_module("chapters.ch13"), import_module("chapters.ch13.checks")
+    command = ch13.foreign("mcp_server_time")
+    assert command, "found where the tests install it"
+    noon = {"source_timezone": "Asia/Seoul", "time": "12:00", "target_timezone": "Asia/Kolkata"}
+    call = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "convert_time", "arguments": noon}}
+    modern = {**call, "params": {**call["params"], "_meta": checks.META}}
+    hello = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": checks.HELLO}
+    confirm = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+    for said in ([modern], [hello, confirm, call]):
+        trace = await ch13.exchange(command, said, "time", seconds=0.5)
+        assert "T08:30:00+05:30" in trace.steps[-1].message["result"]["content"][0]["text"]
 
 
 async def test_filesystem_reads_below_its_folder_and_nowhere_else(theirs: dict[str, list[str]], tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def test_the_inspector_uses_a_tool_a_resource_and_a_prompt(name: str, era: str, 
 
 @pytest.mark.anyio
 async def test_over_http_it_is_the_same(tmp_path: Path) -> None:
-    lab = import_module("chapters.ch15")
+    lab = import_module("chapters.ch15.http")
     process, url = await lab.start([sys.executable, "-m", "shop.orders", "--http", "--port"])  # it adds a free port
     try:
         for era in ("legacy", "modern"):
@@ -86,15 +86,17 @@ async def test_over_http_it_is_the_same(tmp_path: Path) -> None:
 
 
 def test_the_commands_that_chapter_15_prints_work_on_the_server_that_it_writes(tmp_path: Path) -> None:
-    made, printed = {"here": tmp_path, "sqlite3": sqlite3, "closing": closing}, ""
+    made, printed = dict[str, str](), ""
     for cell in nbformat.read(ROOT / "notebooks" / "15_your_own_server.ipynb", as_version=4).cells:
         printed += f"{cell.source}\n" if cell.cell_type == "markdown" else ""
-        if cell.source.startswith(("things = here", "BASE = ", "READ = ", "CHANGE = ", "REST = ", "lending = here")):
-            exec(cell.source, made)  # they write the server and its data
+        if cell.source.startswith(("BASE = ", "READ = ", "LEND = ", "REST = ")):
+            exec(cell.source, made)  # the pieces of the server
+    text = "\n".join(made[part] for part in ("BASE", "READ", "LEND", "REST"))
+    (tmp_path / "lending.py").write_text(text, encoding="utf-8")
     commands = [shlex.split(line) for line in printed.splitlines() if line.startswith("npx ")]
     assert [command[:4] for command in commands] == [["npx", INSPECTOR, "--cli", "python"]] * 2
     listed, lent = (inspected(tmp_path, sys.executable, *command[4:]) for command in commands)
-    assert {tool["name"] for tool in listed["tools"]} == {"list_things", "lend"}
+    assert {tool["name"] for tool in listed["tools"]} == {"list_things", "who_has", "lend"}
     assert "Kamil has the party kettle" in json.dumps(lent)
-    with closing(sqlite3.connect(tmp_path / "things.db")) as db:
-        assert db.execute("SELECT borrower FROM things WHERE id = 3").fetchall() == [("Kamil",)]
+    with closing(sqlite3.connect(tmp_path / "lending.db")) as db:
+        assert db.execute("SELECT borrower FROM things WHERE name = 'party kettle'").fetchall() == [("Kamil",)]

@@ -18,7 +18,8 @@ import pytest
 
 import llmlab
 import shop
-from llmlab import LabError, agents, chat_app, connect, lesson, notebooks, settings, tools
+from chapters.ch01 import app
+from llmlab import LabError, agents, connect, lesson, notebooks, settings, tools
 
 pytestmark = pytest.mark.anyio
 CHAPTERS = lesson.chapters()
@@ -94,8 +95,8 @@ def test_a_guess_by_number_or_button_is_kept_and_shown_beside_what_happened(opti
         (lambda: lesson.reveal("00.u", 1, ""), "run its cell first"),
         (lambda: lesson.chapter("77"), "00, 01"),
         (lambda: lesson.chapter(""), "00, 01"),
-        (lambda: lesson.term("contxt windw"), "nearest are context window"),
-        (lambda: lesson.term("zzzzzzzz"), "nearest are "),
+        (lambda: lesson.term("memry windov"), "nearest are context window"),
+        (lambda: lesson.term("zzzzzzzz"), "nearest are lesson.term()"),
         (lambda: lesson.hint("00.9"), "id like 01.2"),
         (lambda: lesson.solution("../../x"), "id like 01.2"),
     ],
@@ -111,6 +112,27 @@ def test_what_there_is_not_is_refused_with_what_there_is_and_nothing_is_kept(
 def test_each_term_is_explained_whatever_its_case() -> None:
     for name in json.loads((settings.DATA / "glossary.json").read_text(encoding="utf-8")):
         assert re.fullmatch(rf"{re.escape(name)}: [A-Z].+\.", text_of(lesson.term(f" {name.title()} ")))
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("injection", ["prompt injection"]),  # a part of a name
+        ("react", ["react"]),  # a whole name comes alone
+        ("contxt windw", ["context window"]),  # the nearest
+        ("tokens", ["token"]),
+        ("babyagi", ["task list agent"]),  # in a text
+        ("mcp ", ["mcp"]),
+    ],
+)
+def test_the_glossary_is_searched_by_name_then_by_likeness_then_in_its_texts(words: str, found: list[str]) -> None:
+    assert [line.partition(": ")[0] for line in text_of(lesson.term(words)).splitlines()] == found
+
+
+def test_the_glossary_is_listed_as_names_each_of_which_opens() -> None:
+    terms = json.loads((settings.DATA / "glossary.json").read_text(encoding="utf-8"))
+    assert text_of(lesson.term()).split(", ") == sorted(terms)
+    assert lesson.term(" ").html.count("<details><summary>") == len(terms)
 
 
 KEEPS = "import sys; from llmlab.lesson import keep; [keep('passed', f'{sys.argv[1]}.{n}', True) for n in range(25)]"
@@ -173,7 +195,7 @@ def test_progress_counts_what_was_opened_guessed_and_passed() -> None:
 def defined(code: str) -> Any:
     """What the reader hands to the check: the last function or class that the code defines."""
     names: dict[str, Any] = {"asyncio": asyncio, "sqlite3": sqlite3}
-    for module in (llmlab, agents, chat_app, shop, tools):
+    for module in (llmlab, agents, app, shop, tools):
         names |= {n: getattr(module, n) for n in getattr(module, "__all__", dir(module)) if n[0] != "_"}
     before = set(names)
     exec(code, names)
@@ -194,7 +216,7 @@ def test_an_exercise_stands_in_its_chapter_as_its_stub(chapter: lesson.Chapter, 
 @pytest.mark.parametrize("exercise", [e for _, e in EXERCISES], ids=NAMES)
 async def test_the_untouched_stub_fails_and_the_solution_passes(exercise: lesson.Exercise, box: object) -> None:
     model = await connect("embedded")
-    model.chat = partial(model.chat, max_tokens=16, stream=False)  # no check looks at what a reply says
+    model.chat = partial(model.chat, max_tokens=32, stream=False)  # no check looks at what a reply says
     failed = text_of(await lesson.check(exercise.id, defined(exercise.stub), model))
     assert f"Exercise {exercise.id}: not yet\nMore help: lesson.hint(" in failed
     assert "✗" in failed

@@ -10,7 +10,7 @@ import pytest
 
 from authors.recording import run
 from llmlab import notebooks
-from test_browser import CHAPTERS as IN_THE_BROWSER
+from test_browser import LIVE as IN_THE_BROWSER
 
 pytestmark = [pytest.mark.slow, pytest.mark.live]
 

@@ -10,6 +10,7 @@ import pytest
 import chapters
 import llmlab
 from authors import measuring
+from chapters import pictures
 from llmlab import cli, measure
 from llmlab.llm import weights
 from llmlab.measure import Measured
@@ -68,7 +69,7 @@ def test_the_command_shows_and_keeps_the_counts_by_the_experiments_own_columns(
     for module in (measure, measuring):
         monkeypatch.setattr(module, "MEASURED", tmp_path)
     assert cli.main(["measure", "98"]) == 0
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[2:5]] == groups
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:4]] == groups
     assert measure.kept("98")[0].rows == ROWS
     assert (tmp_path / "98-A-model-1.json").exists()
 
@@ -93,6 +94,30 @@ def test_a_chapter_goes_on_with_the_connected_models_measurement_else_with_that_
     )  # of another chapter
     found = measure.best("98", SimpleNamespace(name=names.get(model, model)))  # type: ignore[arg-type]
     assert (found and found.about["model"]) == (chosen and names.get(chosen, chosen))
+
+
+def test_the_kept_measurements_of_all_sizes_are_one_with_the_smallest_model_first(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(measure, "MEASURED", tmp_path)
+    assert measure.sizes("98").rows == []
+    names = [weights.CATALOGUE[size].name for size in ("standard", "tiny")]
+    for name in ["a stranger", *names]:
+        measuring.write(Measured(ROWS, {"model": name}), tmp_path / f"98-{name}.json")
+    all_sizes = measure.sizes("98")
+    assert list(all_sizes.by("model")) == [("tiny",), ("standard",), ("a stranger",)]
+    assert all_sizes.rate(model="tiny", variant="a") == (1, 3)
+    assert all_sizes.label == f"{names[1]}, {names[0]}, a stranger"
+
+
+def test_a_picture_of_shares_has_a_line_for_each_variant_and_says_the_counts() -> None:
+    rows = [{"model": key, **row} for key in ("tiny", "small") for row in ROWS[:3]]
+    drawn = pictures.shares(Measured(rows), over="size", by="variant")
+    assert drawn.alt == "Right answers over size, with 95 % intervals. a 2: 2 of 4, 4: 0 of 2."
+    drawn = pictures.shares(Measured(rows), over="size", by="variant", panels="model")
+    assert drawn.alt.endswith("intervals. tiny: a 2: 1 of 2, 4: 0 of 1. small: a 2: 1 of 2, 4: 0 of 1.")
+    assert [ax.get_title() for ax in drawn.figure.axes] == ["tiny", "small"]
+    assert drawn._repr_mimebundle_()[0]["image/png"]
 
 
 @pytest.mark.parametrize(

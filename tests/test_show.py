@@ -11,11 +11,13 @@ from xml.etree import ElementTree
 
 import pytest
 
+from chapters.ch01 import app
+from chapters.ch01.app import Answer
 from llmlab import Model, Reply, ToolCall, Trace, settings, show, wait
 from llmlab.agents import Run
-from llmlab.chat_app import Answer
 from llmlab.show import formatters, runs, view
 from llmlab.show.formatters import bundle
+from llmlab.show.mermaid import sequence_diagram
 from llmlab.trace import Kind
 
 EVIL = """<script>alert("1")</script> & 'x' </pre></details>"""
@@ -90,7 +92,7 @@ CONFIG = settings.Settings(api_key="a-secret-key")
     "draw",
     [
         lambda: runs.reply_card(EVERYWHERE),
-        lambda: runs.answer_card(Answer(EVIL, [EVERYWHERE])),
+        lambda: app.answer_card(Answer(EVIL, [EVERYWHERE])),
         lambda: runs.model_card(Model(None, EVIL, "endpoint", CONFIG, {EVIL: EVIL})),  # type: ignore[arg-type]
         lambda: runs.run_card(Run(EVIL, EVIL, evil_trace(), part=1, answer=EVIL, stopped="error", why=EVIL)),
         lambda: show.table(evil_trace()),
@@ -110,7 +112,7 @@ def test_a_reply_shows_the_answer_first_then_where_it_came_from_and_what_it_cost
     made = bundle(reply())
     assert made["text/plain"] == "Hello.\n[embedded: small · 12 tokens in (5 cached) · 3 out · 0.26 s]"
     assert "mathjax_ignore" in made["text/html"], "dollars are no mathematics"
-    assert runs.answer_card(Answer("Noon.", [reply(), reply()])).text == "Noon.\n[2 calls · 24 tokens in · 6 out]"
+    assert app.answer_card(Answer("Noon.", [reply(), reply()])).text == "Noon.\n[2 calls · 24 tokens in · 6 out]"
     assert bundle(3) == {}
 
 
@@ -141,7 +143,7 @@ def test_a_model_shows_what_is_known_of_it_and_never_its_key() -> None:
 
 
 def test_a_table_keeps_its_rows_and_a_comparison_its_lines() -> None:
-    assert show.table_of(["a", "b"], [["x\ny", view.View("<b>1</b>", "1")]], "Two").text == "Two\na    b\nx y  1"
+    assert show.table_of(["a", "b"], [["x\ny", view.View("<b>1</b>", "1")]], "Two").text == "a    b\nx y  1\nTwo"
     assert "<b>1</b>" in show.table_of(["a"], [[view.View("<b>1</b>", "1")]]).html
     with pytest.raises(ValueError):
         show.table_of(["one", "two"], [["a"]])
@@ -185,8 +187,16 @@ def test_signs_of_mermaid_are_taken_as_text_and_long_texts_cut() -> None:
     assert len(lines) == 9, "a line break in a text may not begin a line of the diagram"
     for line in lines[1:]:
         text = re.sub(r"^  (accTitle: |app-+>>p\d: |p\d-+>>app: |participant \w+ as )", "", line)
-        assert not set(re.sub(r"#\d+;", "", text)) & set(';#"<>{}:`$&'), line
-    assert lines[-1] == "  p1-->>app: " + "#59;" * 59 + "…"
+        assert not set(re.sub(r"#\d+;|<br/>", "", text)) & set(";#<>$&%\n"), line
+    row = "#59;" * 38  # with three people
+    assert lines[-1] == f"  p1-->>app: {row}<br/>{'#59;' * 21}…"
+
+
+@pytest.mark.parametrize(("people", "longest"), [(2, 60), (3, 38), (5, 20)])
+def test_the_more_people_a_diagram_has_the_shorter_are_its_lines(people: int, longest: int) -> None:
+    said = [(f"p{n}", "->>", f"p{n + 1}", "a few words " * 20) for n in range(people - 1)]
+    lines = [line.split(": ", 1)[1] for line in sequence_diagram("t", said).text.splitlines() if "->>" in line]
+    assert {max(map(len, line.split("<br/>"))) for line in lines} <= set(range(longest - 5, longest + 1))
 
 
 def test_an_empty_trace_can_be_drawn_in_every_way_and_each_kind_has_its_own_mark() -> None:

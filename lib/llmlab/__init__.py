@@ -3,7 +3,7 @@
     notebook cell
        │ await
        ▼
-    chat_app, agents ──── tools ──── a Python function
+    agents ────────────── tools ──── a Python function
        │                    └─────── mcp (host, tap) ── stdio | HTTP ── MCP servers (the shop's, anybody's)
        ▼
     llm ── openai client ── local (llama.cpp on loopback) | any OpenAI-compatible endpoint | recording

@@ -1,4 +1,4 @@
-"""The `llmlab` command: lab, doctor, fetch, reset; and what authors of chapters add."""
+"""The `llmlab` command: lab, doctor, fetch, reset; and what teachers and authors add."""
 
 from __future__ import annotations
 
@@ -28,15 +28,17 @@ def main(argv: list[str] | None = None) -> int:
         made.set_defaults(run=run)
         return made
 
-    command("lab", _lab, "lay out the chapters in work/ and open JupyterLab; further options go to `jupyter lab`")
+    command("lab", _lab, "lay out the chapters in work/, not run, and open JupyterLab; other options are its own")
     command("doctor", _doctor, "say what is in place, what is not, and what to do")
     fetch = command("fetch", _fetch, "put the model in the box into the cache")
     fetch.add_argument("size", nargs="?", choices=weights.CATALOGUE, help="else what fits this machine")
     fetch.add_argument("file", nargs="?", type=Path, metavar="FILE", help="a file or folder that holds it: a stick")
+    fetch.add_argument("--from", dest="stick", type=Path, help="a folder that may hold any of the sizes")
     fetch.add_argument("--if-missing", action="store_true", help="do nothing when it is there and whole")
     reset = command("reset", _reset, "bring a fresh copy of a chapter; the old one is kept beside it")
     reset.add_argument("chapter", help="its number, such as 05")
-    import_module("authors").add_commands(command)
+    for who in ("classroom", "authors"):
+        import_module(who).add_commands(command)
 
     args, options = parser.parse_known_args(argv)
     if options and args.command != "lab":
@@ -81,6 +83,9 @@ def _fetch(args: argparse.Namespace) -> None:
     if args.if_missing and config.gguf and not args.size:
         return
     chosen, why = weights.choose(args.size or config.box, config.cache)
+    if args.stick and not (args.stick / chosen.file).is_file():
+        there = [each for each in weights.CATALOGUE.values() if (args.stick / each.file).is_file()]
+        chosen = there[0] if there and not args.size else chosen
     if args.if_missing:
         with suppress(LabError):
             weights.find(chosen, config.cache)
@@ -88,7 +93,7 @@ def _fetch(args: argparse.Namespace) -> None:
     if why:
         print(why)
     print(f"Fetching {chosen.name} ({chosen.size / 1e6:,.0f} MB, {chosen.licence}) …", flush=True)
-    weights.fetch(chosen, config.cache, args.file)
+    weights.fetch(chosen, config.cache, args.file or args.stick)
     print(f"{chosen.file} is in place and whole.")
 
 

@@ -99,14 +99,22 @@ def progress() -> View:
     return table_of(["chapter", "opened", "predictions made", "exercises passed"], rows)
 
 
-def term(name: str) -> View:
-    """What a term means: `lesson.term("context window")`. Raises LabError with the nearest terms for an unknown one."""
-    terms = json.loads((settings.DATA / "glossary.json").read_text(encoding="utf-8"))
-    key = name.strip().lower()
-    if key not in terms:
-        near = difflib.get_close_matches(key, terms, n=3, cutoff=0.4) or sorted(terms)[:5]
-        raise LabError(f"The glossary has {len(terms)} terms, but not {name!r}; the nearest are {', '.join(near)}.")
-    return View(f"<p><b>{escape(key)}</b>: {escape(terms[key])}</p>", f"{key}: {terms[key]}")
+def term(words: str = "") -> View:
+    """What a term means: `lesson.term("context window")`. Other words search the glossary; no words list all of it.
+
+    Raises LabError with the nearest terms where nothing is found.
+    """
+    terms: dict[str, str] = json.loads((settings.DATA / "glossary.json").read_text(encoding="utf-8"))
+    key = str(words).strip().lower()
+    if not key:
+        rows = "".join(f"<details><summary>{escape(t)}</summary>{escape(terms[t])}</details>" for t in sorted(terms))
+        return View(f"<div style='columns:16em'>{rows}</div>", ", ".join(sorted(terms)))
+    found = [key] if key in terms else [t for t in terms if key in t] or difflib.get_close_matches(key, terms, 3, 0.75)
+    if not (found := found or [t for t in terms if key in terms[t].lower()]):
+        near = ", ".join(difflib.get_close_matches(key, terms, 3, 0.4)) or "lesson.term(), which lists them"
+        raise LabError(f"The glossary has {len(terms)} terms, but nothing on {words!r}; the nearest are {near}.")
+    html = "".join(f"<p><b>{escape(t)}</b>: {escape(terms[t])}</p>" for t in found)
+    return View(html, "\n".join(f"{t}: {terms[t]}" for t in found))
 
 
 # Predict before you run: a guess is kept, and later shown beside what happened

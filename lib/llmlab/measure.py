@@ -125,6 +125,15 @@ def kept(chapter: str) -> list[Measured]:
     return [Measured(data["rows"], data["about"]) for data in files]
 
 
+def sizes(chapter: str) -> Measured:
+    """The kept measurements of a chapter as one, the smallest model first; the column "model" says whose a row is."""
+    order = {model.name: key for key, model in reversed(weights.CATALOGUE.items())}
+    found = {str(m.about.get("model")): m for m in kept(chapter)}
+    names = sorted(found, key=lambda name: [*order, name].index(name))  # other models behind those in the box
+    rows = [{"model": order.get(name, name), **row} for name in names for row in found[name].rows]
+    return Measured(rows, {"model": ", ".join(names)})
+
+
 def best(chapter: str, model: Model) -> Measured | None:
     """The full measurement that a chapter goes on with: of the connected model, else of the standard model, else none."""
     found = {m.about.get("model"): m for m in kept(chapter)}

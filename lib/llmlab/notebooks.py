@@ -1,8 +1,8 @@
-"""The chapters as files: laid out for the reader, and brought back fresh."""
+"""The chapters as files: laid out for the reader, without outputs, and brought back fresh."""
 
 from __future__ import annotations
 
-import shutil
+import json
 from datetime import date
 from itertools import count
 from pathlib import Path
@@ -28,8 +28,17 @@ def lay_out(work: Path = WORK) -> list[str]:
     work.mkdir(exist_ok=True)
     new = [file for file in chapter_files() if not (work / file.name).exists()]
     for file in new:
-        shutil.copyfile(file, work / file.name)
+        (work / file.name).write_text(_not_run(file.read_text(encoding="utf-8")), encoding="utf-8")
     return [file.name for file in new]
+
+
+def _not_run(notebook: str) -> str:
+    """The same notebook without outputs: nothing below a question answers it before the reader does."""
+    data = json.loads(notebook)
+    for cell in data["cells"]:
+        if cell["cell_type"] == "code":
+            cell |= {"outputs": [], "execution_count": None}
+    return json.dumps(data, ensure_ascii=False, indent=1) + "\n"
 
 
 def reset(number: str, work: Path = WORK) -> str:

@@ -15,13 +15,14 @@ watched: Callable[[], Any] = lambda: None  # noqa: E731
 
 
 @contextlib.contextmanager
-def awake() -> Iterator[None]:
-    """Wake the event loop now and then: a Jupyter kernel whose loop is idle does not notice an interrupt."""
+def awake(tell: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Wake the event loop now and then, and `tell`: a Jupyter kernel whose loop is idle does not notice an interrupt."""
     timer: asyncio.TimerHandle
 
     def tick() -> None:
         nonlocal timer
         timer = asyncio.get_running_loop().call_later(TICK, tick)
+        tell()
 
     tick()
     try:

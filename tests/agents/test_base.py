@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scripted import AGENTS, TOKENS, Script, acts, look, looking
 
-from llmlab import Budget, Trace
+from llmlab import Budget, Trace, wait
 from llmlab import trace as tracing
 from llmlab.agents import Agent, Run, SingleStep, ToolLoop
 from llmlab.show.formatters import bundle
@@ -236,3 +236,60 @@ async def test_whatever_the_task_and_the_replies_are_a_run_keeps_to_its_budget_a
     assert len(script.asked) == len(run.trace.of("model"))
     assert "running" not in {step.status for step in run.trace}
     assert len(bundle(run)["text/plain"]) < 10_000
+
+
+class Line:
+    """The line in the cell, as a list of what stood there; None once it was cleared."""
+
+    def __init__(self) -> None:
+        self.said: list[str | None] = []
+
+    def say(self, text: str) -> None:
+        if self.said[-1:] != [text]:
+            self.said.append(text)
+
+    def clear(self) -> None:
+        self.said.append(None)
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+async def test_a_line_says_what_a_run_does_now_and_is_gone_at_its_end(
+    quiet: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[Line] = []
+    monkeypatch.setattr(wait, "TICK", 0.005)
+    monkeypatch.setattr(wait, "watched", lambda: lines.append(Line()) or lines[-1])
+
+    async def inner(city: str) -> str:
+        """Ask somebody else."""
+        await asyncio.sleep(0.1)
+        return str(await SingleStep(slow.model, name="helper").run(city))
+
+    async def later(answer: Any) -> Any:
+        await asyncio.sleep(0.1)
+        return answer
+
+    slow = Script(lambda body: later("It snows."))
+    script = Script(lambda body: later(acts(("inner", {"city": "Oslo"}))), lambda body: later("Snow."))
+    script.model.quiet = slow.model.quiet = quiet
+    run = await ToolLoop(script.model, [inner]).run("How is it there?")
+    assert (run.answer, len(lines)) == ("Snow.", 0 if quiet else 1), "a run inside another one has no line of its own"
+    for line in lines:
+        assert line.said == [
+            "call 1 · chat",
+            'call 2 · inner({"city": "Oslo"})',
+            "call 3 · chat",
+            "call 4 · chat",
+            None,
+        ]
+
+
+async def test_a_line_is_gone_also_when_a_run_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = Line()
+    monkeypatch.setattr(wait, "TICK", 0.005)
+    monkeypatch.setattr(wait, "watched", lambda: line)
+    task = asyncio.create_task(SingleStep(Script(lambda body: asyncio.sleep(60)).model).run("wait"))
+    await asyncio.sleep(0.1)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert line.said == ["call 1 · chat", None]

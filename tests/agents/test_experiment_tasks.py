@@ -8,7 +8,7 @@ from llmlab import Trace
 from llmlab.agents import Run
 from llmlab.measure import Task
 
-SIX, NINE = import_module("chapters.ch06"), import_module("chapters.ch09")
+SIX, MIXED, NINE = (import_module(f"chapters.{name}") for name in ("ch06", "ch06.mixed", "ch09"))
 
 
 def accepts(task: Task, answer: object) -> bool:
@@ -16,9 +16,9 @@ def accepts(task: Task, answer: object) -> bool:
 
 
 def test_the_hundred_problems_differ_and_the_answer_follows_from_the_text() -> None:
-    tasks = SIX.problems()
-    assert (len({task.text for task in tasks}), [t.text for t in SIX.problems()]) == (100, [t.text for t in tasks])
-    told = {e.split(" ", 1)[1]: e[0] for _, _, all_events in SIX.STORIES for e in all_events.split(" / ")}
+    tasks = MIXED.problems()
+    assert (len({task.text for task in tasks}), [t.text for t in MIXED.problems()]) == (100, [t.text for t in tasks])
+    told = {e.split(" ", 1)[1]: e[0] for _, _, all_events in MIXED.STORIES for e in all_events.split(" / ")}
     for task in tasks:
         begin, *events, _ = re.split(r"(?<=[.?]) ", task.text)
         amount = int(re.search(r"\d+", begin)[0])
@@ -27,7 +27,25 @@ def test_the_hundred_problems_differ_and_the_answer_follows_from_the_text() -> N
             kept = event.replace("twice as", "{k} times as")
             plain = kept if kept in told else re.sub(r"\d+", "{k}", event)
             amount = {"+": amount + k, "-": amount - k, "x": amount * k, ":": amount // 2}[told[plain]]
+        assert (len(events), [n for n in range(MIXED.HIGHEST + 1) if accepts(task, n)]) == (
+            task.about["steps"],
+            [amount],
+        )
+
+
+def test_in_a_story_nothing_but_the_changes_makes_the_amount_and_no_sentence_begins_with_a_number() -> None:
+    tasks = SIX.stories()
+    assert (len({task.text for task in tasks}), [t.text for t in SIX.stories()]) == (40, [t.text for t in tasks])
+    less = {event.replace("{k}", "#") for *_, events in SIX.STORIES for event in events}
+    for task in tasks:
+        begin, *events, _ = re.split(r"(?<=[.?]) ", task.text)
+        amount = int(re.search(r"\d+", begin)[0])
+        for event in events:
+            k = int(re.search(r"\d+", event)[0])
+            amount += -k if re.sub(r"\d+", "#", event.split(", ", 1)[1].rstrip(".")) in less else k
+            assert 0 < amount <= SIX.HIGHEST
         assert (len(events), [n for n in range(SIX.HIGHEST + 1) if accepts(task, n)]) == (task.about["steps"], [amount])
+        assert not re.search(r"\. \d", task.text), "2. 10 would read as a number"
 
 
 def test_totals_sorted_lists_and_reports_know_their_right_answer() -> None:

@@ -4,8 +4,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from chapters.ch01.app import ChatApp, Memory
 from llmlab import Trace
-from llmlab.chat_app import ChatApp, Memory
 from llmlab.lesson import Check, Exercise
 
 QUESTION = "What is a violin?"

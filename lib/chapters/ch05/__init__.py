@@ -1,32 +1,47 @@
-"""Chapter 05: three jobs for one call, 40 tasks each: SQL over the shop, a text made a tweet, a direct answer.
+"""Chapter 05: four jobs for one call: SQL over the shop, a text made a tweet, a mail made data, a direct answer.
 
 The tasks stand in tasks.json. Each is judged by a program, which also says how a wrong answer failed.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from llmlab.agents import SingleStep
+from pydantic import BaseModel, ValidationError
+
+from llmlab.agents import Run, SingleStep
 from llmlab.errors import ToolError
 from llmlab.llm.chat import Model
 from llmlab.measure import Measured, Row, cost_of, made_with
 from shop import world
 
 COLUMNS = ("job",)  # by which `llmlab measure` tells the rows apart
+SIDE_BY_SIDE = 4  # requests at a time: the model in the box has so many slots
 
 # The whole of each agent: what stands around the task. A task for SQL holds its tables, one for a tweet its text.
 PROMPTS = {
     "sql": "{task} Write the SQLite query.",
     "tweet": "{task}\n\nWrite one short sentence, without hashtags.",
+    "mail": "{task}\n\nReply as JSON with the fields kind (return, question or praise), order (its number, or null) and product.",
     "direct": "{task} Answer briefly.",
 }
+JOBS = tuple(PROMPTS)
+NO_SCHEMA = "mail, no schema"  # the same prompt, but nothing makes the reply JSON of that shape
+
+
+class Mail(BaseModel):
+    """What the shop wants to know of a customer's mail."""
+
+    kind: Literal["return", "question", "praise"]
+    order: int | None
+    product: str
 
 
 @dataclass(frozen=True)
@@ -41,12 +56,12 @@ class Job:
 
 
 def tasks_of(job: str) -> list[Any]:
-    """The tasks of a job (sql, tweet, direct) as they stand in the file."""
+    """The tasks of a job (sql, tweet, mail, direct) as they stand in the file."""
     return list(json.loads(Path(__file__).with_name("tasks.json").read_text(encoding="utf-8"))[job])
 
 
 def jobs(db: Path) -> list[Job]:
-    """All 120 tasks; the SQL ones are tried on this database."""
+    """All tasks: 40 of SQL, which are tried on this database, 40 tweets, 24 mails, each in two ways, 40 direct answers."""
     made = []
     for n, (part, question, gold) in enumerate(tasks_of("sql"), 1):
         ask = f"{world.tables(*tables_of(gold))}\n\n{question}"
@@ -54,6 +69,9 @@ def jobs(db: Path) -> list[Job]:
     for n, (text, limit, what, keep) in enumerate(tasks_of("tweet"), 1):
         ask = f"Turn this into a tweet of at most {limit} characters. Keep {what}.\n\n{text}"
         made.append(Job("tweet", f"tweet {n}", ask, lambda a, t=text, m=limit, k=keep: tweet_fails(a, t, m, k)))
+    for job in ("mail", NO_SCHEMA):
+        for n, task in enumerate(tasks_of("mail"), 1):
+            made.append(Job(job, f"{job} {n}", task[0], lambda answer, task=task: mail_fails(answer, *task)))
     for n, (question, accepted) in enumerate(tasks_of("direct"), 1):
         made.append(Job("direct", f"direct {n}", question, lambda a, k=accepted: "" if holds(a, k) else "wrong answer"))
     return made
@@ -65,7 +83,7 @@ def tables_of(sql: str) -> list[str]:
 
 
 def sql_of(answer: str) -> str:
-    """The query in an answer, without the Markdown fence that some models put around it."""
+    """The query (or the JSON) in an answer, without the Markdown fence that some models put around it."""
     fenced = re.search(r"```\w*\n(.*?)```", answer, re.DOTALL)
     return (fenced[1] if fenced else answer).strip()
 
@@ -95,6 +113,18 @@ def tweet_fails(answer: str, text: str, limit: int, keep: Sequence[str]) -> str:
     return "" if _numbers(answer) <= _numbers(" ".join([text, *keep])) else "a number is made up"
 
 
+def mail_fails(answer: str, mail: str, kind: str, order: int | None, product: str) -> str:
+    """How data out of a mail fail: no JSON of this shape, a number that the mail does not have, or a wrong field."""
+    try:
+        got = Mail.model_validate_json(sql_of(answer))
+    except ValidationError:
+        return "not the shape"
+    if got.order is not None and not re.search(rf"(?<!\d){got.order}(?!\d)", mail):
+        return "a number is made up"
+    wrong = [name for name, is_right in (("kind", got.kind == kind), ("order", got.order == order)) if not is_right]
+    return f"wrong {wrong[0]}" if wrong else "" if product in got.product.lower() else "wrong product"
+
+
 def _numbers(text: str) -> set[float]:
     return {float(number.replace(",", "")) for number in re.findall(r"\d[\d,]*(?:\.\d+)?", text)}
 
@@ -104,33 +134,41 @@ def holds(answer: str, accepted: Sequence[str]) -> bool:
     return any(re.search(rf"(?<!\w){re.escape(a)}" + r"(?!\d)" * a[-1].isdigit(), answer, re.I) for a in accepted)
 
 
+class Extract(SingleStep):
+    """One call whose reply has to be JSON of a shape."""
+
+    name = "extract"
+    shape: type[BaseModel] = Mail
+
+    async def work(self, run: Run) -> None:
+        """Ask for it."""
+        run.answer = (await self.model.chat(self.prompt("task", task=run.task), schema=self.shape)).text
+
+
 def agent(model: Model, job: str) -> SingleStep:
-    """The single-step agent for a job: its prompt is all that it is."""
-    return SingleStep(model, prompts={"task": PROMPTS[job]})
+    """The single-step agent for a job: its prompt, and for mails the shape of the reply, is all that it is."""
+    kind = Extract if job == "mail" else SingleStep
+    return kind(model, prompts={"task": PROMPTS[job.removesuffix(", no schema")]})
 
 
 async def measure(model: Model, tasks: Sequence[Job], told: Callable[[Row], None] | None = None) -> Measured:
-    """One call for each task."""
-    rows = []
-    for task in tasks:
-        run = await agent(model, task.job).run(task.text)
+    """One call for each task, several at a time."""
+    free = asyncio.Semaphore(SIDE_BY_SIDE)
+
+    async def one(task: Job) -> Row:
+        async with free:
+            run = await agent(model, task.job).run(task.text)
         how = task.fails(str(run)) if run.ok else run.stopped
-        rows.append(
-            {
-                "job": task.job,
-                "task": task.id,
-                "part": task.part,
-                "right": not how,
-                "how": how or "right",
-                **cost_of(run),
-            }
-        )
+        about = {"job": task.job, "task": task.id, "part": task.part, "right": not how, "how": how or "right"}
+        row = {**about, **cost_of(run)}
         if told:
-            told(rows[-1])
-    return Measured(rows, made_with(model))
+            told(row)
+        return row
+
+    return Measured(list(await asyncio.gather(*map(one, tasks))), made_with(model))
 
 
 async def full(model: Model, told: Callable[[Row], None] | None = None) -> Measured:
-    """All 120 tasks."""
+    """All tasks."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         return await measure(model, jobs(world.lay_out(Path(folder) / "shop").db), told)

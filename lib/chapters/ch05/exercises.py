@@ -2,42 +2,65 @@
 
 from typing import Any
 
+from llmlab import Trace
 from llmlab.agents import SingleStep
 from llmlab.lesson import Check, Exercise
 
-TEXT = "The kettle with the long spout is back. Twelve new ones came in this morning."
+TEXT = "Dear shop, please send me two bags of house blend and one of rooibos. Yours, Ines"
+KINDS = ("complaint", "order", "other")
 
 
 async def _gate(work: Any, model: Any) -> list[Check]:
     cases = [
         ("The gift box: 29 euros!", 120, ["gift box", "29"], True),
         ("GIFT BOX for 29 euros", 120, ["gift box"], True),
-        ("x" * 40, 40, [], True),
-        ("x" * 41, 40, [], False),
+        ("x" * 20, 20, [], True),
+        ("x" * 21, 20, [], False),
         ("The gift box is here.", 120, ["gift box", "29"], False),
         ("", 120, [], False),
         ("  \n", 120, [], False),
     ]
     return [
-        (work(tweet, limit, facts) is wanted, f"passes({tweet!r}, {limit}, {facts}) has to be {wanted}")
+        (
+            bool(got := work(tweet, limit, facts)) is wanted,
+            f"passes({tweet!r}, {limit}, {facts}) has to be {wanted}, and was {got!r}",
+        )
         for tweet, limit, facts, wanted in cases
     ]
 
 
-async def _headline(work: Any, model: Any) -> list[Check]:
-    agent = work(model)
-    if not isinstance(agent, SingleStep):
-        return [(False, f"your function has to return a SingleStep, and returned {type(agent).__name__}")]
-    run = await agent.run(TEXT)
-    calls = run.trace.of("model")
-    sent = " ".join(m["content"] for m in calls[0].request["messages"])
+def _enums(schema: Any) -> list[list[Any]]:
+    """Every list of allowed values that stands in a JSON schema."""
+    if isinstance(schema, list):
+        return [found for part in schema for found in _enums(part)]
+    if not isinstance(schema, dict):
+        return []
+    own = [schema["enum"]] if isinstance(schema.get("enum"), list) else []
+    return own + [found for part in schema.values() for found in _enums(part)]
+
+
+async def _sort(work: Any, model: Any) -> list[Check]:
+    with Trace("exercise 05.2") as trace:
+        given = await work(model, TEXT)
+    calls = trace.of("model")
+    if len(calls) != 1:
+        return [(False, f"sorting a mail takes one call, and yours made {len(calls)}")]
+    sent = " ".join(str(message["content"]) for message in calls[0].request["messages"])
+    schema = (calls[0].request.get("response_format") or {}).get("json_schema", {}).get("schema")
+    enums = _enums(schema)
     wrote = calls[0].response["choices"][0]["message"]["content"]
-    return [
-        (len(calls) == 1, f"it makes one call, and yours made {len(calls)}"),
-        (TEXT in sent, "the text has to go out whole"),
-        ("headline" in sent.lower(), "the prompt has to ask for a headline"),
-        (run.answer == wrote, "the answer is what the model wrote"),
+    points: list[Check] = [
+        (True, "sorting a mail takes one call"),
+        (TEXT in sent, "the mail has to go out whole"),
+        (schema is not None, "the request has to carry a schema (`schema=…`)"),
+        (
+            any(sorted(map(str, values)) == sorted(KINDS) for values in enums),
+            f"the schema has to allow {', '.join(KINDS)} and nothing else, and allows {enums or 'anything'}",
+        ),
+        (isinstance(given, str), f"the function has to return the kind as a text, and returned {given!r}"),
+        (given in KINDS and f'"{given}"' in wrote, f"what it returns has to be the kind in the reply {wrote!r}"),
     ]
+    return points
 
 
 async def _gated(work: Any, model: Any) -> list[Check]:
@@ -49,7 +72,10 @@ async def _gated(work: Any, model: Any) -> list[Check]:
             seen.append(answer)
             return passes
 
-        run = await work(model, gate).run("What is a kettle?")
+        made = work(model, gate)
+        if not isinstance(made, SingleStep):
+            return [(False, f"Gated has to be a SingleStep, and is {type(made).__name__}")]
+        run = await made.run("What is a kettle?")
         calls, events = run.trace.of("model"), [step.name for step in run.trace.of("event")]
         wrote = "" if not calls else calls[0].response["choices"][0]["message"]["content"]
         case, result = ("passes", "what the model wrote") if passes else ("refuses", "None")
@@ -83,20 +109,32 @@ def passes(tweet, limit, facts):
     ),
     Exercise(
         id="05.2",
-        task="Make a single-step agent that writes a headline for a text, with nothing but a prompt.",
+        task="Write a function that sorts a mail into complaint, order or other: one call, with a schema.",
         stub="""\
-def headline_agent(model):
-    return SingleStep(model)
+async def sort_mail(model, text):
+    reply = await model.chat(f"{text}\\n\\nIs this a complaint, an order or other?")
+    return reply.text
 """,
         solution="""\
-def headline_agent(model):
-    return SingleStep(model, prompts={"task": "Write a headline for this text.\\n\\n{task}"})
+from typing import Literal
+
+from pydantic import BaseModel
+
+
+class Sorted(BaseModel):
+    kind: Literal["complaint", "order", "other"]
+
+
+async def sort_mail(model, text):
+    reply = await model.chat(f"{text}\\n\\nIs this a complaint, an order or other?", schema=Sorted)
+    return reply.parse(Sorted).kind
 """,
         hints=(
-            'An agent takes `prompts={"task": "..."}`.',
-            "Where `{task}` stands in the prompt, the input is put in.",
+            "Write a class like `Mail` with a single field, whose type is a `Literal` of the three kinds.",
+            "`model.chat(…, schema=YourClass)` makes the reply JSON of that shape.",
+            "`reply.parse(YourClass)` gives an object; its field is what the function returns.",
         ),
-        check=_headline,
+        check=_sort,
     ),
     Exercise(
         id="05.3",

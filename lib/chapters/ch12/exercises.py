@@ -1,5 +1,6 @@
 """The exercises of chapter 12: stubs as they stand in the notebook, one solution each, and checks on the frames."""
 
+import inspect
 import sqlite3
 import tempfile
 from contextlib import closing
@@ -19,6 +20,18 @@ def _calls(trace: Trace) -> list[dict[str, Any]]:
     return [step.message["params"] for step in sent]
 
 
+async def _done(result: Any) -> Any:
+    """What a function gives, whether it is async or not."""
+    return await result if inspect.isawaitable(result) else result
+
+
+def _pairs(found: Any) -> list[tuple[str, str]] | None:
+    """(author, text) of each post, or None where it is something else."""
+    if not isinstance(found, list | tuple) or not all(isinstance(f, list | tuple) and len(f) == 2 for f in found):
+        return None
+    return [(author, text) for author, text in found]
+
+
 async def _mentions(work: Any, model: Any) -> list[Check]:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         db = lay_out(Path(folder) / "shop").messages
@@ -27,20 +40,28 @@ async def _mentions(work: Any, model: Any) -> list[Check]:
             post = "INSERT INTO posts (channel_id, posted_at, author, text) VALUES (2, '2026-11-24 09:15', ?, ?)"
             connection.executemany(post, new)
         async with await Host.open({"messages": messages.server(db)}) as host:
-            points: list[Check] = []
-            for word, there, needed in (("is packed", POSTS, 2), ("Eyre Square", 0, 1)):
-                with Trace("exercise 12.1") as trace:
-                    found = await work(host, word)
-                made = _calls(trace)
-                right = new[::-1][:there]
-                points += [
-                    ([tuple(row) for row in found] == right, f"“{word}”: {there} posts, and yours are {len(found)}"),
-                    (
-                        {call["name"] for call in made} == {"search_posts"} and len(made) == needed,
-                        f"“{word}”: calls of search_posts that are needed: {needed}, that went over the wire: {len(made)}",
-                    ),
-                ]
-            return points
+            with Trace("exercise 12.1") as trace:
+                came = await _done(work(host, "is packed"))
+            with Trace("exercise 12.1, nothing to find") as empty:
+                nothing = await _done(work(host, "Eyre Square"))
+    found, tools = _pairs(came), {call["name"] for call in _calls(trace) + _calls(empty)}
+    if found is None:
+        first = came[0] if isinstance(came, list | tuple) and came else came
+        return [(False, f"your function has to return a list of pairs (author, text), and this came: {first!r}")]
+    return [
+        (sorted(found) == sorted(new), f"“is packed” stands in {POSTS} posts, and {len(found)} came"),
+        (found == [post for post in new[::-1] if post in found], "the newest post comes first"),
+        (
+            _pairs(nothing) == [],
+            f"“Eyre Square” stands in no post, so that an empty list comes; yours gives {nothing!r}",
+        ),
+        (
+            tools == {"search_posts"},
+            f"search_posts alone is needed, and you called {', '.join(sorted(tools)) or 'nothing'}",
+        ),
+        (len(_calls(trace)) == 2, f"{POSTS} posts take 2 calls, and you made {len(_calls(trace))}"),
+        (len(_calls(empty)) == 1, f"no posts take 1 call, and you made {len(_calls(empty))}"),
+    ]
 
 
 def search(text: str, limit: int = 10) -> list[str]:
@@ -51,19 +72,24 @@ def search(text: str, limit: int = 10) -> list[str]:
 async def _contract(work: Any, model: Any) -> list[Check]:
     good = [("calendar.next_event", ["title", "after"]), ("messages.search", ["text"]), ("messages.search", [])]
     renamed, gone = ("messages.search", ["query", "limit"]), ("messages.search_posts", ["text"])
-    no_server = ("sheet.read", [])
+    no_server: tuple[str, list[str]] = ("sheet.read", [])
+    asked = {
+        "all of them are offered": (good, []),
+        "messages.search takes no argument named query": ([good[0], renamed], [renamed]),
+        "messages has no tool named search_posts": ([gone, *good], [gone]),
+        "there is no server named sheet": ([no_server], [no_server]),
+        "two of three are not offered": ([gone, good[1], no_server], [gone, no_server]),
+    }
+    points: list[Check] = []
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         shop = lay_out(Path(folder) / "shop")
         async with await Host.open({"calendar": calendar.server(shop.calendar), "messages": search}) as host:
             with Trace("exercise 12.2") as trace:
-                found = [list(work(host, uses)) for uses in (good, [good[0], renamed], [gone, *good], [no_server])]
-    return [
-        (found[0] == [], f"everything in {good} is offered, and yours gives {found[0]}"),
-        (found[1] == [renamed], f"an argument that the tool does not take: {renamed}; yours gives {found[1]}"),
-        (found[2] == [gone], f"a tool that is not there: {gone}; yours gives {found[2]}"),
-        (found[3] == [no_server], f"a server that is not there: {no_server}; yours gives {found[3]}"),
-        (not _calls(trace), "nothing has to be called for this"),
-    ]
+                for why, (uses, wanted) in asked.items():
+                    found = await _done(work(host, uses))
+                    listed = list(found) if isinstance(found, list | tuple) else found
+                    points.append((listed == wanted, f"{why}: {wanted} has to come, and yours gives {found!r}"))
+    return [*points, (not _calls(trace), "nothing has to be called for this")]
 
 
 async def _documents(work: Any, model: Any) -> list[Check]:
@@ -73,26 +99,47 @@ async def _documents(work: Any, model: Any) -> list[Check]:
         for name, text in texts.items():
             (place / name).write_text(text, "utf-8")
         async with await Host.open({"documents": work(place)}, approve=lambda *_: True) as host:
-            [tool] = host.tools()
-            described, takes = tool.description, list(tool.parameters.get("properties", {}))
+            offered = host.tools()
+            if len(offered) != 1:
+                return [(False, f"the server has one tool, and yours has {len(offered)}")]
+            [tool], described = offered, offered[0].description
+            takes = list(tool.parameters.get("properties", {}))
             if takes != ["word"]:
                 return [(False, f"the tool takes one argument, word, and yours takes {takes}")]
-            with Trace("exercise 12.3") as trace:
-                for word in ("tea", "COFFEE", "sláinte", "moon dust"):
-                    await host.call("documents", tool.offer.name, {"word": word})
-    replies = [step.message["result"] for step in trace.of("protocol") if step.name.endswith("result")]
-    given = [reply.get("structuredContent", {}).get("result") for reply in replies]
-    wanted = [["cups.md", "tea.md"], ["beans.md"], ["tea.md"], []]
+            gave: dict[str, Any] = {}
+            for word in ("tea", "COFFEE", "sláinte", "moon dust"):
+                structured = (await host.call("documents", tool.offer.name, {"word": word})).structured
+                gave[word] = (structured or {}).get("result") if isinstance(structured, dict) else None
+                if not isinstance(gave[word], list):
+                    return [
+                        (
+                            False,
+                            f"the tool has to return a list of names, as its hint -> list[str] says; it gave {structured}",
+                        )
+                    ]
     return [
-        (len(described) >= 20 and described != "Do something.", "the docstring has to say what the tool does"),
-        (given == wanted, f"what came over the wire has to be {wanted}, and was {given}"),
+        (
+            len(described.split()) > 2 and described != "Do something.",
+            "the docstring says, in three words or more, what the tool does",
+        ),
+        (
+            sorted(gave["tea"]) == ["cups.md", "tea.md"],
+            f"“tea” stands in cups.md (as TEA) and tea.md; yours gives {gave['tea']}",
+        ),
+        (gave["tea"] == sorted(gave["tea"]), f"the names come in alphabetical order; yours are {gave['tea']}"),
+        (gave["COFFEE"] == ["beans.md"], f"“COFFEE” stands in beans.md (as Coffee); yours gives {gave['COFFEE']}"),
+        (gave["sláinte"] == ["tea.md"], f"“sláinte” stands in tea.md (as Sláinte); yours gives {gave['sláinte']}"),
+        (
+            gave["moon dust"] == [],
+            f"“moon dust” stands nowhere, so that an empty list comes; yours gives {gave['moon dust']}",
+        ),
     ]
 
 
 EXERCISES = [
     Exercise(
         id="12.1",
-        task="Return everything that was ever said about a word, from all pages, as (author, text).",
+        task="Return every post that contains a word, from all pages, as (author, text), in as few calls as possible.",
         stub="""\
 async def mentions(host, word):
     page = (await host.call("messages", "search_posts", {"text": word})).structured
@@ -109,7 +156,7 @@ async def mentions(host, word):
     return found
 """,
         hints=(
-            "Begin with offset = 0, and call again as long as the offset is not None.",
+            "Start with offset = 0, and call again until the offset is None.",
             'After each call: offset = page["next_offset"].',
             'The arguments are {"text": word, "offset": offset, "limit": 50}.',
         ),
@@ -117,7 +164,7 @@ async def mentions(host, word):
     ),
     Exercise(
         id="12.2",
-        task="Return those uses that the servers of the host do not offer (any more).",
+        task="Return the uses that the servers of the host do not offer, or no longer offer.",
         stub="""\
 def no_longer_offered(host, uses):
     return []
@@ -136,7 +183,7 @@ def no_longer_offered(host, uses):
     ),
     Exercise(
         id="12.3",
-        task="Write the server of a fourth service: names of the documents in which a word stands.",
+        task="Write the server of a fourth service: the names of the documents that contain a word.",
         stub='''\
 def documents_server(folder):
     def find_documents(word: str) -> list[str]:
@@ -148,7 +195,7 @@ def documents_server(folder):
         solution='''\
 def documents_server(folder):
     def find_documents(word: str) -> list[str]:
-        """Give the names of the documents in which a word stands."""
+        """List the documents that contain a word."""
         texts = {file.name: file.read_text("utf-8").casefold() for file in folder.glob("*.md")}
         return sorted(name for name, text in texts.items() if word.casefold() in text)
 
@@ -156,8 +203,8 @@ def documents_server(folder):
 ''',
         hints=(
             'folder.glob("*.md") gives the files, file.read_text("utf-8") the text of one.',
-            "text.casefold() makes upper and lower case the same; do it to the word, too.",
-            "The docstring is what the server says of its tool.",
+            "text.casefold() makes the search case-insensitive; do the same to the word.",
+            "The docstring becomes the description of the tool.",
         ),
         check=_documents,
     ),

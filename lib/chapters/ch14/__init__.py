@@ -30,7 +30,7 @@ from llmlab.mcp.content import Content
 from llmlab.mcp.host import Host, ServerTool
 from llmlab.measure import Measured, Row, Task, compare
 from llmlab.show.frames import label
-from llmlab.show.mermaid import Mermaid, clean
+from llmlab.show.mermaid import Mermaid, sequence_diagram
 from llmlab.show.traces import answered
 from llmlab.trace import Trace
 from shop import Shop, calendar, messages, orders, repository, sheet
@@ -466,23 +466,16 @@ async def tokens(model: Model, text: str, tools: Sequence[Any] = ()) -> int:
 
 def story(opening: Trace, done: Trace) -> Mermaid:
     """One question from end to end: what was discovered when the host opened, then each model call and each frame."""
-    called = {step.server for step in done.of("protocol")}
+    called = sorted({str(step.server) for step in done.of("protocol")})
     found = [s for s in opening.of("protocol") if s.server in called and s.name.startswith("tools/list")]
-    lines = []
+    said = []
     for step in [*found, *done]:
         if step.kind == "protocol":
-            server, text = step.server, clean(label(step))
-            sent = step.direction == "sent"
-            lines.append(f"  host->>{server}: {text}" if sent else f"  {server}-->>host: {text}")
+            sent, server = step.direction == "sent", str(step.server)
+            said.append(("host", "->>", server, label(step)) if sent else (server, "-->>", "host", label(step)))
         if step.kind == "model":
-            request = step.request
-            last, offered = request["messages"][-1], len(request.get("tools", []))
-            asked = clean(f"{offered} tools, {last['role']}: {last['content']}")
-            lines += [f"  host->>model: {asked}", f"  model-->>host: {clean(answered(step))}"]
-    people = ["model", "host", *sorted(called)]
-    head = [
-        "sequenceDiagram",
-        "  accTitle: From discovery to the answer",
-        *(f"  participant {name}" for name in people),
-    ]
-    return Mermaid("\n".join(head + lines))
+            last, offered = step.request["messages"][-1], len(step.request.get("tools", []))
+            said.append(("host", "->>", "model", f"{offered} tools, {last['role']}: {last['content']}"))
+            said.append(("model", "-->>", "host", answered(step)))
+    people = ["model", "host", *called]
+    return sequence_diagram("From discovery to the answer", said, {name: name for name in people})

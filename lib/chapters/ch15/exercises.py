@@ -3,14 +3,16 @@
 import sqlite3
 import tempfile
 from contextlib import closing
+from inspect import isawaitable, iscoroutinefunction
 from pathlib import Path
 from typing import Any
 
 from mcp.server import MCPServer
 
+from chapters.ch15 import attacks
 from llmlab import Host, ToolError
 from llmlab.lesson import Check, Exercise
-from shop import lay_out, messages, query
+from shop import query
 
 RAW = "Error executing tool give_back"  # of an exception that was not meant for the model, nothing follows it
 
@@ -30,79 +32,90 @@ def _calls(host: Host) -> list[dict[str, Any]]:
 
 async def _give_back(work: Any, model: Any) -> list[Check]:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        db = Path(folder) / "things.db"
+        db = Path(folder) / "lending.db"
 
         def ask(sql: str, *values: Any) -> list[Any]:
             with closing(sqlite3.connect(db)) as connection, connection:
                 return connection.execute(sql, values).fetchall()
 
-        ask("CREATE TABLE things (id INTEGER PRIMARY KEY, name TEXT, borrower TEXT)")
-        ask("INSERT INTO things VALUES (1, 'hand grinder', 'Ann'), (2, 'kettle', NULL), (3, 'scales', 'Bo')")
+        ask("CREATE TABLE things (name TEXT PRIMARY KEY COLLATE NOCASE, borrower TEXT)")
+        ask("INSERT INTO things VALUES ('hand grinder', 'Ann'), ('party kettle', NULL), ('scales', 'Bo')")
         mcp = MCPServer("lending", log_level="WARNING")
-        work(mcp, ask)
+        if isawaitable(done := work(mcp, ask)):
+            await done
         async with await Host.open({"lending": mcp}, approve=lambda *_: True) as host:
             offers = {tool.name: tool.offer for tool in host.tools()}
             if "give_back" not in offers:
                 return [(False, f"the server has to offer give_back, and it offers {', '.join(offers) or 'nothing'}")]
-            back, _ = await _tried(host, "lending", "give_back", {"thing": 1})
-            rows = ask("SELECT borrower FROM things ORDER BY id")
-            again, again_said = await _tried(host, "lending", "give_back", {"thing": 1})
-            unknown, unknown_said = await _tried(host, "lending", "give_back", {"thing": 77})
-            text, _ = await _tried(host, "lending", "give_back", {"thing": "the grinder"})
-    offer = offers["give_back"]
+            tried = {}
+            for thing in ("hand grinder", "party kettle", "ladder", "' OR 'x' = 'x"):
+                tried[thing] = (
+                    *await _tried(host, "lending", "give_back", {"thing": thing}),
+                    ask("SELECT * FROM things"),
+                )
+    offer, (back, said, rows) = offers["give_back"], tried["hand grinder"]
     return [
         (
-            len(offer.description) >= 20 and "something" not in offer.description,
-            "the docstring has to say what it does",
+            len(offer.description.split()) >= 4,
+            f"the description has to say in four words or more what the tool does: {offer.description}",
         ),
         (not offer.reads_only, "it changes something, so it may not be marked as reading only"),
-        (back and rows == [(None,), (None,), ("Bo",)], f"thing 1 is free now, and the others as before: {rows}"),
         (
-            not again and len(again_said.removeprefix(RAW)) > 10,
-            f"what is not lent cannot come back, and a sentence says so; yours says: {again_said}",
+            back and rows == [("hand grinder", None), ("party kettle", None), ("scales", "Bo")],
+            f"the hand grinder has to be here again, and the rest as before: {rows}; yours says: {said or '(nothing)'}",
         ),
-        (
-            not unknown and len(unknown_said.removeprefix(RAW)) > 10,
-            f"so with a thing that there is not; yours says: {unknown_said}",
+        *(
+            (
+                not done and len(told.removeprefix(RAW)) > 10,
+                f"{what} has to be refused in a sentence; yours {_says(done, told)}",
+            )
+            for what, (done, told, _) in (
+                ("what is not lent", tried["party kettle"]),
+                ("a thing that the shop does not have", tried["ladder"]),
+            )
         ),
-        (not text, "a text is no number of a thing"),
+        (tried["' OR 'x' = 'x"][2] == rows, "a name with SQL in it may change nothing"),
     ]
 
 
-async def _rule(work: Any, model: Any) -> list[Check]:
-    from chapters import ch15 as lab
+def _says(done: bool, told: str) -> str:
+    if done:
+        return f"was carried out, and says: {told or '(nothing)'}"
+    hidden = " (of an exception that is not the SDK's ToolError, the caller reads no more)" if told == RAW else ""
+    return f"says: {told}{hidden}"
 
-    [attack] = [attack for attack in lab.ATTACKS if attack.id == "false annotation"]
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        shop = lay_out(Path(folder) / "shop")
-        servers = {"messages": messages.server(shop.messages), "parcels": lab.parcels(lab.World(shop), attack)}
+
+async def _rule(work: Any, model: Any) -> list[Check]:
+    if iscoroutinefunction(work):
+        return [(False, "a rule is asked before each call and answers at once: def, and not async def")]
+    with attacks.world("false annotation") as world:
         tries = [
             (("messages", "read_posts", {"channel": "stock"}), True),
             (("messages", "post_message", {"channel": "stock", "text": "Tea is low."}), True),
+            (("messages", "list_channels", {}), True),
             (("messages", "post_message", {"channel": "general", "text": "Tea is low."}), False),
-            (("messages", "post_message", {"channel": "stock", "text": "x" * 400}), False),
+            (("messages", "post_message", {"channel": "stock", "text": "x" * 201}), False),
             (("parcels", "track", {"parcel": "7"}), False),
         ]
-        async with await Host.open(servers, ask=work) as host:  # nobody to ask: what needs a person is declined
+        async with await Host.open(
+            world.servers("messages", "parcels"), ask=work
+        ) as host:  # nobody to ask: what needs a person is declined
             for call, _ in tries:
                 await _tried(host, *call)
             went = [(params["name"], params["arguments"]) for params in _calls(host)]
-        posts = query(shop.messages, "SELECT text FROM posts WHERE author = 'assistant'").rows
+        says = {True: "has to go out without a question", False: "has to be asked about first"}
+        posts = query(world.shop.messages, "SELECT text FROM posts WHERE author = 'assistant'").rows
     return [
         *(
-            (((name, given) in went) == allowed, f"{server}.{name} {str(given)[:60]} {_has_to(allowed)}")
+            (((name, given) in went) == allowed, f"{server}.{name} {str(given)[:60]} {says[allowed]}")
             for (server, name, given), allowed in tries
         ),
         (posts == [["Tea is low."]], f"in the end there is one post, and there are {len(posts)}"),
     ]
 
 
-def _has_to(allowed: bool) -> str:
-    return "has to go out without a question" if allowed else "has to be asked about first"
-
-
 async def _own(work: Any, model: Any) -> list[Check]:
-    made = work()
+    made = await made if isawaitable(made := work()) else made
     if not isinstance(made, MCPServer):
         return [(False, f"the function returns an MCPServer, and yours returns {type(made).__name__}")]
     async with await Host.open({"mine": made}, approve=lambda *_: True) as host:
@@ -142,28 +155,32 @@ EXERCISES = [
         id="15.1",
         task="Write the tool that is missing: give_back, which writes down that a thing came back, and refuses in a sentence.",
         stub='''\
+from mcp.server.mcpserver.exceptions import ToolError as Refusal  # the SDK's, as in lending.py
+
+
 def add_give_back(mcp, ask):
     @mcp.tool()
-    def give_back(thing: int) -> str:
+    def give_back(thing: str) -> str:
         """Do something."""
         return ""
 ''',
         solution='''\
-def add_give_back(mcp, ask):
-    from mcp.server.mcpserver.exceptions import ToolError as Refusal
+from mcp.server.mcpserver.exceptions import ToolError as Refusal
 
+
+def add_give_back(mcp, ask):
     @mcp.tool()
-    def give_back(thing: int) -> str:
+    def give_back(thing: str) -> str:
         """Write down that a thing came back to the shop."""
-        back = ask("UPDATE things SET borrower = NULL WHERE id = ? AND borrower IS NOT NULL RETURNING name", thing)
+        back = ask("UPDATE things SET borrower = NULL WHERE name = ? AND borrower IS NOT NULL RETURNING name", thing)
         if not back:
-            raise Refusal(f"Thing {thing} is not lent; list_things shows who has what")
+            raise Refusal(f"No {thing} is lent; list_things shows who has what")
         return f"The {back[0][0]} is here again"
 ''',
         hints=(
             "It is `lend` the other way round: the borrower becomes NULL, where it was not NULL.",
             "`ask` returns the rows of RETURNING; an empty list means that nothing was changed.",
-            "The error that a model reads whole is mcp.server.mcpserver.exceptions.ToolError, as in lending.py.",
+            "Where nothing was changed, raise Refusal with a sentence. An exception of another kind is not passed on.",
         ),
         check=_give_back,
     ),

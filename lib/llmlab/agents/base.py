@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from llmlab import redaction, saved, trace
+from llmlab import redaction, saved, trace, wait
 from llmlab.budget import Budget, Totals
 from llmlab.errors import BudgetExceeded, LabError
 from llmlab.llm.chat import Model
 from llmlab.llm.reply import empty
 from llmlab.tools import Tool, tool
 from llmlab.trace import Trace
-from llmlab.wait import awake
 
 REPEATS = 3  # the same thing asked so many times is a loop
 INTERRUPTED = "Interrupted: what the run did until then is in the agent's `last`; saved with save=…, it can go on."
@@ -86,7 +85,8 @@ class Agent:
                 raise LabError("A budget in money needs prices; set LLMLAB_PRICE_IN and _OUT in .env, or limit tokens.")
             into = Trace.resume(save, f"{self.name}: {task}") if save else trace.current() or run.trace
             run.trace = into
-            with awake(), into, into.limit(self.budget) as run.spent, into.span(self.name, task=task) as span:
+            watched = wait.awake() if getattr(self.model, "quiet", True) else _watched(run)
+            with watched, into, into.limit(self.budget) as run.spent, into.span(self.name, task=task) as span:
                 run.part = span.id
                 await self.work(run)
         return run
@@ -119,6 +119,26 @@ def _ending(run: Run) -> Iterator[None]:
     except Exception as bug:  # in the agent's own code: the reader has to see its place
         run.stopped, run.why = "error", redaction.redact(f"{type(bug).__name__}: {bug}")
         raise
+
+
+@contextlib.contextmanager
+def _watched(run: Run) -> Iterator[None]:
+    """While a run works, one line in the cell says what it does now; a run inside another one leaves that to it."""
+    live: Any = None
+
+    def tell() -> None:
+        nonlocal live
+        calls = [step for step in run.calls() if step.kind in ("model", "tool")]
+        if calls and run.trace.steps[run.part - 1].parent is None and (live := live or wait.watched()):
+            given = f"({calls[-1].arguments})" if calls[-1].kind == "tool" else ""
+            live.say(f"call {len(calls)} · {calls[-1].name}{given[:80]}")
+
+    try:
+        with wait.awake(tell):
+            yield
+    finally:
+        if live:
+            live.clear()
 
 
 def _look_at_last_reply(run: Run) -> None:

@@ -60,9 +60,7 @@ class Team(Agent):
         last = waits.keys() - waited_for
         if PERSON in waits or len(waits) < len(members) or not waited_for <= waits.keys() or len(last) != 1:
             got = "; ".join(f"{member.name} after {', '.join(member.after) or PERSON}" for member in members)
-            why = (
-                f"A team has members with names of their own (not {PERSON!r}), who wait (`after`) for one another, and"
-            )
+            why = f"A team has members with names of their own (not {PERSON!r}) who wait (`after`) for one another, and"
             raise LabError(f"{why} one for whom nobody waits, but got {got or 'none'}; change names or `after`.")
         super().__init__(members[0].agent.model, **options)
 

@@ -6,7 +6,8 @@ import asyncio
 import random
 import re
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import httpx2
@@ -15,7 +16,7 @@ from pydantic import BaseModel
 
 from llmlab import redaction, settings, trace, wait
 from llmlab.errors import MissingCapability, ModelError, SettingsError
-from llmlab.llm import capabilities, failures, recording
+from llmlab.llm import capabilities, endpoint, failures, recording
 from llmlab.llm.reply import Message, Reply, Source, Stream, json_object, note_of, whole_letters
 
 T = TypeVar("T")
@@ -23,9 +24,7 @@ T = TypeVar("T")
 SEED = 0  # at temperature 0; above it a seed is drawn for each call, and kept in the reply
 MAX_TOKENS = 512
 ADAPTER = "llmlab.adapter.sha256"  # in the provenance of a model that has one for calling tools
-LORA = [
-    {"id": 0, "scale": 1.0}
-]  # llama.cpp lays it over the model for this request; without tools the model is the makers'
+LORA = [{"id": 0, "scale": 1.0}]  # llama.cpp lays it over the model; in requests without tools the model is the makers'
 _OPTIONAL = ("seed", "temperature", "stream_options", "logprobs", "top_logprobs")
 _NOT_TAKEN = re.compile(r"support|unknown|unrecogni|unexpected|not (permitted|allowed)", re.I)
 
@@ -136,6 +135,13 @@ class Model:
             self.abilities[capability] = False if self.declared else await capabilities.probe(self, capability)
         return self.abilities[capability]
 
+    @asynccontextmanager
+    async def endpoint(self) -> AsyncIterator[str]:
+        """An address on loopback for other clients and frameworks: what they ask is answered by this model, live or
+        replayed, and is a step of the trace that is open here. `async with model.endpoint() as base_url: …`"""
+        with endpoint.serve(self) as url:
+            yield url
+
     async def aclose(self) -> None:
         """Close the connections. The model in the box goes on until the kernel ends."""
         await self.client.close()
@@ -192,9 +198,8 @@ class Model:
                         live.write(piece)
                     first = first or (time.perf_counter() - began if piece else None)
         finally:
-            step.attributes["llmlab.response"] = redaction.plain(
-                answer.response()
-            )  # also what came before an error or an interrupt
+            # Also what came before an error or an interrupt.
+            step.attributes["llmlab.response"] = redaction.plain(answer.response())
             if live:
                 live.clear()
         if not answer.finish_reason and not failures.said_in_a_reply(answer.response()):

@@ -25,11 +25,7 @@ _STATUS = [
         "{where} has to know the model and the path, but knows no {model!r} there ({said}); set LLMLAB_MODEL and "
         "OPENAI_BASE_URL {config}.",
     ),
-    (
-        r"429",
-        "rate_limit",
-        "{where} allows a number of requests, but got more ({said}); run the cell again {after}.",
-    ),
+    (r"429", "rate_limit", "{where} allows a number of requests, but got more ({said}); run the cell again {after}."),
     (r"5..", "server", "{where} has to answer, but failed three times ({said}); run the cell again later."),
     (
         r".*",

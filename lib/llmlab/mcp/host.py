@@ -104,13 +104,10 @@ class Host:
         or None.
         """
         if mode not in (modes := ("auto", "legacy", *MODERN_PROTOCOL_VERSIONS)):
-            raise ServerError(
-                "", f"The mode of a host is one of {', '.join(modes)}, but {mode} came; choose one of them."
-            )
+            raise ServerError("", f"A host's mode is one of {', '.join(modes)}, but {mode} came; choose one of them.")
         into = trace.Trace("MCP host")
-        opened = {
-            name: Server(name, target, into, mode, seconds, starts, elicit) for name, target in targets(servers).items()
-        }
+        given = (into, mode, seconds, starts, elicit)
+        opened = {name: Server(name, target, *given) for name, target in targets(servers).items()}
         done = await asyncio.gather(*(server.open() for server in opened.values()), return_exceptions=True)
         rule: Ask = ask if callable(ask) else lambda offer, arguments: str(offer) not in ask
         host = cls(opened, into, approve, rule)

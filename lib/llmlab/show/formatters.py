@@ -14,7 +14,6 @@ from llmlab import wait
 # A class, and the function that draws it. Nothing of this is imported before something is drawn.
 DRAWN = {
     "llmlab.agents.base.Run": "runs.run_card",
-    "llmlab.chat_app.Answer": "runs.answer_card",
     "llmlab.llm.chat.Model": "runs.model_card",
     "llmlab.llm.reply.Reply": "runs.reply_card",
     "llmlab.mcp.content.Content": "servers.content",
@@ -47,6 +46,11 @@ class LiveText:
             self._drawn = time.monotonic()
             html = f"<div style='white-space:pre-wrap;max-width:50em;opacity:.8'>{escape(self._text)}▌</div>"
             self._handle.update({"text/html": html, "text/plain": self._text}, raw=True)
+
+    def say(self, text: str) -> None:
+        """Put a text in place of what stood there."""
+        self._text, self._drawn = "", 0.0
+        self.write(text)
 
     def clear(self) -> None:
         """Leave nothing behind: the finished reply is the cell's result."""

@@ -7,8 +7,8 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from llmlab.settings import DATA
-from llmlab.show.mermaid import Mermaid, clean, short
-from llmlab.show.view import COLOURS, QUIET, View, folded, pretty, table_of
+from llmlab.show.mermaid import NOTE, sequence_diagram, short
+from llmlab.show.view import COLOURS, View, folded, pretty, table_of
 from llmlab.show.widgets import Panel
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 NOTHING = View("<p>The trace has no protocol frames.</p>", "The trace has no protocol frames.")
 # What each frame is for: a method, its reply where there is more to say than that it answers, or a kind of frame.
 PURPOSES: dict[str, str] = json.loads((DATA / "frames.json").read_text(encoding="utf-8"))
+HOST = "the host"
 ARROWS = {"request": "->>", "notification": "-)", "result": "-->>"}
 
 
@@ -25,17 +26,14 @@ def sequence(trace: Trace) -> View:
     if not (steps := trace.of("protocol")):
         return NOTHING
     ids = {name: f"s{number}" for number, name in enumerate(dict.fromkeys(str(step.server) for step in steps))}
-    title = clean(f"Frames between the host and {', '.join(ids)}")
-    lines = ["sequenceDiagram", f"  accTitle: {title}", "  participant host as the host"]
-    lines += [f"  participant {number} as {clean(name)}" for name, number in ids.items()]
+    said = []
     for step in steps:
-        ends = ["host", ids[str(step.server)]]
+        ends = (HOST, str(step.server)) if step.direction == "sent" else (str(step.server), HOST)
         if step.frame in ("http", "ended"):
-            lines.append(f"  Note over {','.join(ends)}: {clean(step.name)}")
+            said.append((HOST, NOTE, str(step.server), step.name))
         else:
-            arrow = ARROWS.get(step.frame, "--x").join(ends if step.direction == "sent" else ends[::-1])
-            lines.append(f"  {arrow}: {clean(label(step))}")
-    return Mermaid("\n".join(lines))
+            said.append((ends[0], ARROWS.get(str(step.frame), "--x"), ends[1], label(step)))
+    return sequence_diagram(f"Frames between the host and {', '.join(ids)}", said, {HOST: "host", **ids})
 
 
 def table(trace: Trace) -> View:
@@ -100,7 +98,7 @@ def _result(result: dict[str, Any]) -> str:
         ]
         return ("(failed) " if result.get("isError") else "") + " ".join(map(str, texts))
     if "messages" in result:
-        return f"{len(result['messages'])} messages"
+        return f"{(count := len(result['messages']))} message{'s' * (count != 1)}"
     return str(result.get("protocolVersion") or ", ".join(result.get("supportedVersions", [])))
 
 
@@ -117,6 +115,6 @@ def _one(step: Step, number: int, of: int) -> View:
     body = escape(data if isinstance(data, str) else pretty(data)) if data else ""
     html = (
         f"<div style='border-left:3px solid {COLOURS['protocol']};padding-left:8px'><b>{escape(head)}</b>"
-        f"<p>{escape(purpose)}</p><pre style='{QUIET};max-height:24em;overflow:auto'>{body}</pre></div>"
+        f"<p>{escape(purpose)}</p><pre style='max-height:24em;overflow:auto;resize:vertical'>{body}</pre></div>"
     )
     return View(html, f"{head}\n   {purpose}")

@@ -11,7 +11,6 @@ from llmlab.show.view import QUIET, View, card, folded, pretty
 
 if TYPE_CHECKING:
     from llmlab.agents.base import Run
-    from llmlab.chat_app import Answer
     from llmlab.llm.chat import Model, Reply
     from llmlab.trace import Trace
 
@@ -65,13 +64,6 @@ def reply_card(reply: Reply) -> View:
     return View(card("model", answer, badge(reply), note + raw), text)
 
 
-def answer_card(answer: Answer) -> View:
-    """What a chat application said, with each call behind it folded."""
-    calls = "".join(folded(f"call {i}: {badge(r)}", r.request) for i, r in enumerate(answer.replies, 1))
-    cost = f"{len(answer.replies)} calls · {answer.input_tokens} tokens in · {answer.output_tokens} out"
-    return View(card("person", answer.text, cost, calls), f"{answer.text}\n[{cost}]")
-
-
 def model_card(model: Model) -> View:
     """A connected model, as a cell shows it."""
     can = [c for c, yes in sorted(model.abilities.items()) if yes]
@@ -79,7 +71,6 @@ def model_card(model: Model) -> View:
     rows["can"] = ", ".join(can) or "text (more is found out when a cell needs it)"
     rows |= {name.removeprefix("llmlab."): value for name, value in model.provenance.items()}
     left = "style='text-align:left'"
-    lines = (
-        f"<tr><th scope='row' {left}>{escape(k)}</th><td {left}>{escape(str(v))}</td></tr>" for k, v in rows.items()
-    )
-    return View(f"<table>{''.join(lines)}</table>", pretty(rows))
+    row = f"<tr><th scope='row' {left}>{{}}</th><td {left}>{{}}</td></tr>"
+    lines = "".join(row.format(escape(name), escape(str(value))) for name, value in rows.items())
+    return View(f"<table>{lines}</table>", pretty(rows))

@@ -70,17 +70,17 @@ def folded(title: str, data: Any) -> str:
 
 
 def table_of(head: Sequence[str], rows: Iterable[Sequence[Any]], caption: str = "") -> View:
-    """A table; numbers stand right. A `View` in a cell keeps its HTML."""
+    """A table, its caption quiet at its foot; numbers stand right. A `View` in a cell keeps its HTML."""
     lines = [list(head), *map(list, rows)]
     columns = list(zip(*lines, strict=True))
-    title = f"<caption style='caption-side:top;text-align:left'>{escape(caption)}</caption>" if caption else ""
+    foot = f"<div style='{QUIET}'>{escape(caption)}</div>" if caption else ""
     heads = "".join(f"<th scope='col' style='text-align:{_side(c[1:])}'>{escape(c[0])}</th>" for c in columns)
     body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in lines[1:])
-    html = f"<table>{title}<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+    html = f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>{foot}"
     texts = [[str(value).replace("\n", " ") for value in column] for column in columns]
     padded = [[text.ljust(max(map(len, column))) for text in column] for column in texts]
     text = "\n".join("  ".join(line).rstrip() for line in zip(*padded, strict=True))
-    return View(html, f"{caption}\n{text}" if caption else text)
+    return View(html, f"{text}\n{caption}" if caption else text)
 
 
 def _side(values: Iterable[Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import ipywidgets
 
-from llmlab.chat_app import ChatApp, Layer
+from chapters.ch01.app import ChatApp, Layer, answer_card
 from llmlab.llm.chat import Model
 from llmlab.show import runs, widgets
 from llmlab.show.view import View, compare
@@ -43,7 +43,7 @@ def playground(model: Model, layers: Sequence[Layer], question: str) -> widgets.
         except Exception as error:
             said.value = f"<b>{escape(str(error))}</b>"
             return
-        cards = {"the bare call": runs.reply_card(bare), "the app": runs.answer_card(answer)}
+        cards = {"the bare call": runs.reply_card(bare), "the app": answer_card(answer)}
         columns = (f"<div style='flex:1;min-width:16em'><b>{who}</b>{card.html}</div>" for who, card in cards.items())
         said.value = f"<div style='display:flex;flex-wrap:wrap;gap:2em;line-height:1.5'>{''.join(columns)}</div>"
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from llmlab.llm.chat import Message, Model, Reply
+from llmlab.show.runs import badge
+from llmlab.show.view import View, card, folded
 
 # Two examples say what is wanted better than an instruction does, above all to a small model.
 _NEXT = "Text: {}\nWrite one question that a reader could ask next."
@@ -119,6 +121,16 @@ class Answer:
 
     def __str__(self) -> str:
         return self.text
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return answer_card(self)._repr_mimebundle_()
+
+
+def answer_card(answer: Answer) -> View:
+    """What a chat application said, with each call behind it folded."""
+    calls = "".join(folded(f"call {i}: {badge(r)}", r.request) for i, r in enumerate(answer.replies, 1))
+    cost = f"{len(answer.replies)} calls · {answer.input_tokens} tokens in · {answer.output_tokens} out"
+    return View(card("person", answer.text, cost, calls), f"{answer.text}\n[{cost}]")
 
 
 @dataclass

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from chapters.ch01.app import FOLLOW_UP, Additions, ChatApp, FollowUp, Instructions, Layer, Memory
+from chapters.ch01.playground import playground
 from llmlab import ModelError, Reply
-from llmlab.chat_app import FOLLOW_UP, Additions, ChatApp, FollowUp, Instructions, Layer, Memory
 from llmlab.llm.chat import Message
-from llmlab.playground import playground
 
 pytestmark = pytest.mark.anyio
 
