@@ -2,106 +2,148 @@
 
 from typing import Any
 
-from chapters.ch02 import NEW, RULES, WANTS, by_rules, messages
+import numpy as np
+
+from chapters.ch02 import RULES, WANTS, Said
 from llmlab.lesson import Check, Exercise
 
-SURE = {"visit": 0.9, "order": 0.04, "product": 0.03, "return": 0.03}
+ASKED = "When do you open?"
 UNSURE = {"return": 0.4, "order": 0.35, "product": 0.15, "visit": 0.1}
+LIMIT = {"order": 0.6, "return": 0.25, "product": 0.1, "visit": 0.05}
+SURE = {"visit": 0.9, "order": 0.04, "product": 0.03, "return": 0.03}
+BROKEN = "order: courier\nreturn: broken"
 
 
 class Scripted:
     """A classifier whose probabilities are known, as a check needs it."""
 
-    classes_ = sorted(WANTS)
+    classes_ = np.array(sorted(WANTS))
 
     def __init__(self, chances: dict[str, float]):
-        self.chances, self.asked = chances, list[str]()
+        self.chances = chances
 
-    def predict_proba(self, texts: list[str]) -> list[list[float]]:
-        self.asked += texts
-        return [[self.chances[want] for want in self.classes_] for _ in texts]
+    def predict_proba(self, texts: list[str]) -> Any:
+        """The same chances for every text."""
+        return np.array([[self.chances[want] for want in self.classes_] for _ in _list(texts)])
 
-    def predict(self, texts: list[str]) -> list[str]:
-        self.asked += texts
-        return [max(self.chances, key=lambda want: self.chances[want]) for _ in texts]
+    def predict(self, texts: list[str]) -> Any:
+        """The category with the highest chance, for every text."""
+        return self.classes_[self.predict_proba(texts).argmax(axis=1)]
 
 
-async def _rules(work: Any, model: Any) -> list[Check]:
-    rules = work(RULES)
-    if not isinstance(rules, str):
-        return [(False, f"the rules are a text, a rule a line, and yours are {type(rules).__name__}")]
-    new, old = messages("learn", NEW), messages("learn")
-    found = [said for said in new if by_rules(said.text, rules) == "wholesale"]
-    before = {said.text for said in old if by_rules(said.text) == said.want}
-    lost = [said.text for said in old if said.text in before and by_rules(said.text, rules) != said.want]
-    first = f", such as {lost[0]!r}" if lost else ""
+def _list(texts: Any) -> Any:
+    if isinstance(texts, str):
+        raise ValueError("a classifier takes a list of messages, but a single text came; put it into a list: [text]")
+    return texts
+
+
+def _plain(got: Any) -> Any:
+    """A value of numpy's as Python's own."""
+    return got.item() if isinstance(got, np.generic) else got
+
+
+def _changes() -> list[tuple[str, str, list[Said], list[tuple[str, str, str]], str]]:
+    """A new rule, the rules, messages, what changes, and what the case is about."""
+    late = Said("The courier is late.", "order")
+    cup = Said("My cup came broken.", "return")
+    both = Said("The courier brought a broken cup.", "return")
+    open_ = Said("When do you open?", "visit")
+    supply = Said("Can you supply our hotel with broken biscuits?", "wholesale")
+    plain = Said("Do you supply hotels?", "wholesale")
     return [
-        (len(found) >= 9, f"at least 9 of the 12 wholesale messages are found, and yours finds {len(found)}"),
-        (len(lost) <= 2, f"at most 2 old messages may get a wrong category by it, and {len(lost)} do{first}"),
-        (len(rules.splitlines()) <= len(RULES.splitlines()) + 4, "four lines more are enough: no list of messages"),
+        (
+            "wholesale: hotel",
+            BROKEN,
+            [late, supply, cup, plain],
+            [(supply.text, "return", "wholesale"), (plain.text, "product", "wholesale")],
+            "a new category, whose rule has to come before all others",
+        ),
+        ("return: broken", BROKEN, [both, cup], [(both.text, "order", "return")], "the order of the rules changes"),
+        ("order: courier", BROKEN, [late, both, cup, open_], [], "a rule that is there already changes nothing"),
+        ("visit: cup", BROKEN, [cup], [(cup.text, "return", "visit")], "also a change for the worse is a change"),
+        ("product: open", BROKEN, [open_], [], "a rule is found, but the category stays"),
+        ("visit: open", RULES, [open_, late], [], "the rules of the chapter"),
     ]
+
+
+async def _what_changes(work: Any, model: Any) -> list[Check]:
+    points: list[Check] = []
+    for rule, rules, said, wanted, why in _changes():
+        given = list(said)
+        got = work(rule, rules, said)
+        if got is None or isinstance(got, str) or not hasattr(got, "__iter__"):
+            return [(False, f"a list of changes is wanted, but {type(got).__name__} came")]
+        found = [tuple(each) if isinstance(each, list | tuple) else each for each in got]
+        points.append((found == wanted, f"{rule!r} ({why}) has to give {wanted}, and gave {found}"))
+        if said != given:
+            points.append((False, "the messages may not be changed"))
+    return points
 
 
 async def _sure(work: Any, model: Any) -> list[Check]:
     points: list[Check] = []
-    for chances, sure, wanted in (
+    cases = (
         (SURE, 0.6, "visit"),
         (UNSURE, 0.6, None),
         (UNSURE, 0.4, "return"),
         (UNSURE, 0.41, None),
+        (LIMIT, 0.6, "order"),
         (SURE, 0.95, None),
-    ):
-        got = work("When do you open?", Scripted(chances), sure)
+    )
+    for chances, sure, wanted in cases:
+        got = _plain(work(ASKED, Scripted(chances), sure))
         best = max(chances, key=lambda want: chances[want])
-        points.append(
-            (got == wanted, f"{best} at {chances[best]} with sure={sure} has to give {wanted!r}, and gave {got!r}")
-        )
+        why = f"{best} at {chances[best]} with sure={sure} has to give {wanted!r}, and gave {got!r}"
+        points.append((got == wanted, why))
     return points
 
 
 async def _cascade(work: Any, model: Any) -> list[Check]:
     points: list[Check] = []
-    for chances, calls in ((SURE, 0), (UNSURE, 1)):
+    for chances, calls in ((SURE, 0), (LIMIT, 0), (UNSURE, 1)):
         before = len(model.trace.of("model"))
-        got = await work("My cup is late and broken.", Scripted(chances), model)
+        got = _plain(await work("My cup is late and broken.", Scripted(chances), model))
         made = model.trace.of("model")[before:]
-        name = "sure" if not calls else "not sure"
-        points.append(
-            (len(made) == calls, f"where it is {name}, calls of the model: {calls}, and there were {len(made)}")
-        )
-        wanted = "visit" if not calls else None
-        if made:
-            wanted = made[0].response["choices"][0]["message"]["content"]
-        right = got in WANTS and (got == wanted if not calls else f'"{got}"' in str(wanted))
-        points.append(
-            (right, f"where it is {name}, the answer comes from {'the model' if calls else 'it'}: got {got!r}")
-        )
+        chance = f"where its best chance is {max(chances.values())}"
+        points.append((len(made) == calls, f"{chance}, the model is called {calls} times, and was {len(made)} times"))
+        best = max(chances, key=lambda want: chances[want])
+        said = made[0].response["choices"][0]["message"]["content"] if made else ""
+        holds = got in WANTS and f'"{got}"' in said if calls else got == best
+        wanted = "the model's answer counts" if calls else f"the answer is {best!r}"
+        points.append((holds, f"{chance}, {wanted}, and {got!r} came"))
     return points
 
 
 EXERCISES = [
     Exercise(
         id="02.1",
-        task="Teach the rules a new category, without breaking the old ones.",
+        task="Which messages get another category if a rule is added in front of the others? A list of (text, before, after).",
         stub="""\
-def with_wholesale(rules):
-    return rules
+def changes(rule, rules, messages):
+    return []
 """,
         solution="""\
-def with_wholesale(rules):
-    words = r"wholesale|in bulk|restaurant|our (hotel|office|company|staff|bakery)|resell|trade price|supplier|supply|buyer"
-    return rf"wholesale: {words}|we run a|coffee bar" + "\\n" + rules
+from chapters import ch02
+
+
+def changes(rule, rules, messages):
+    found = []
+    for said in messages:
+        before, after = ch02.by_rules(said.text, rules), ch02.by_rules(said.text, rule + "\\n" + rules)
+        if before != after:
+            found.append((said.text, before, after))
+    return found
 """,
         hints=(
-            "A rule is a line: the category, a colon, a space, and a pattern. `|` in a pattern means “or”.",
-            "The first rule that is found decides, so the new one has to come first: `new + '\\n' + rules`.",
-            "Print the messages: `for said in ch02.messages('learn', ch02.NEW): print(said.text)`.",
+            "`ch02.by_rules(text, rules)` says what rules make of a message.",
+            'The rules are one text, a rule a line: `rule + "\\n" + rules` puts yours in front.',
+            "Not every message that the rule matches changes: compare before and after.",
         ),
-        check=_rules,
+        check=_what_changes,
     ),
     Exercise(
         id="02.2",
-        task="A classifier that knows when it does not know: None where its best guess is below a limit.",
+        task="A classifier that knows when it does not know: None where its best chance is below a limit.",
         stub="""\
 def decide(text, learned, sure):
     return learned.predict([text])[0]
@@ -120,12 +162,18 @@ def decide(text, learned, sure):
     ),
     Exercise(
         id="02.3",
-        task="A cascade: the cheap classifier decides where it is sure (0.6), and the model is asked only where it is not.",
+        task="A cascade: the cheap classifier decides where it is sure (0.6 or more), and only else the model is asked.",
         stub="""\
+from chapters import ch02
+
+
 async def cascade(text, learned, model):
     return await ch02.by_prompt(model, text)
 """,
         solution="""\
+from chapters import ch02
+
+
 async def cascade(text, learned, model):
     chances = dict(zip(learned.classes_, learned.predict_proba([text])[0]))
     best = max(chances, key=chances.get)

@@ -1,123 +1,175 @@
-"""Chapter 02's tables and pictures, of the kept measurement and of the reader's own tries."""
+"""Chapter 02's tables and pictures: of the kept measurement, and of what the reader's own cells have made."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import cycle
+from typing import Any
 
-from chapters.ch02 import SIZES, Said, by_rules
+import matplotlib.pyplot as plt
+
+from chapters.ch02 import DRAWS, NEW, PROMPTS, SIZES, UNSEEN, by_rules, classifier, drawn, grown, messages, right
+from chapters.pictures import LINES
 from llmlab import measure
-from llmlab.llm import weights
 from llmlab.measure import Measured, Row, interval, share
 from llmlab.show.view import COLOURS, Picture, View, table_of
 
-PARTS = ("plain", "reworded")
-NAMES = {weights.CATALOGUE[key].name: key for key in ("tiny", "small", "standard")}
-HOURS = 1e6 / 3600  # of a second a message, for a million messages
+Decide = Callable[[str], str]
+MODELS = ("tiny", "small", "standard")
+MILLION = 1_000_000
 
 
 def kept() -> Measured:
-    """What `llmlab measure 02` kept of all sizes of the model in the box; rules and classifiers, being the same, once."""
-    rows: list[Row] = []
-    for one in measure.kept("02"):
-        size = NAMES.get(one.about["model"], one.about["model"])
-        rows += [{**row, "size": size} if row["way"] == "prompt" else row for row in one.rows]
-    first = measure.kept("02")[0]
-    apart = [row for row in first.rows if row["way"] != "prompt"]
-    return Measured(apart + [row for row in rows if row["way"] == "prompt"], first.about)
+    """What `llmlab measure 02` kept of each size of the model in the box; rules and classifier, being the same, once."""
+    sizes = measure.sizes("02")
+    last = sizes.rows[-1]["model"] if sizes.rows else ""
+    rows = [row for row in sizes.rows if row["way"] in PROMPTS or row["model"] == last]
+    return Measured(rows, sizes.about)
 
 
-def learning_curve(kept: Measured) -> Picture:
-    """How many unseen messages a classifier gets right, by the examples that it has learned from; rules as lines."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 3.6), layout="constrained", facecolor="white")
-    axes, said = figure.add_subplot(), []
-    for part, mark, colour in zip(PARTS, "os", (COLOURS["model"], COLOURS["tool"]), strict=True):
-        rates = [kept.rate(way="classifier", part=part, examples=size) for size in SIZES]
-        shares = [100 * right / of for right, of in rates]
-        ends = [interval(right, of) for right, of in rates]
-        low = [s - 100 * a for s, (a, _) in zip(shares, ends, strict=True)]
-        high = [100 * b - s for s, (_, b) in zip(shares, ends, strict=True)]
-        axes.errorbar(SIZES, shares, [low, high], marker=mark, color=colour, capsize=3, label=f"classifier, {part}")
-        right, of = kept.rate(way="rules", part=part)
-        axes.axhline(100 * right / of, color=colour, linestyle=":", label=f"rules, {part}")
-        said.append(f"{part}: " + ", ".join(f"{s:.0f} % with {n}" for n, s in zip(SIZES, shares, strict=True)))
-    axes.set_xscale("log")
-    axes.set_xticks(SIZES, [str(size) for size in SIZES])
-    axes.set_xlabel("labelled examples of each category")
-    axes.set_ylabel("right, %")
-    axes.set_ylim(0, 100)
-    axes.legend(fontsize=8, loc="lower right")
-    axes.spines[["top", "right"]].set_visible(False)
-    return Picture(figure, "Right answers of the classifier on unseen messages. " + "; ".join(said))
+def by_classifier(learned: Any) -> Decide:
+    """A classifier as a function of one message."""
+    return lambda text: str(learned.predict([text])[0])
 
 
-def ways(kept: Measured) -> View:
-    """All three ways on both unseen sets, with 95 % intervals."""
-    rows = [
-        ["rules", *(share(*kept.rate(way="rules", part=part)) for part in PARTS)],
-        ["classifier, 160 examples", *(share(*kept.rate(way="classifier", part=part, examples=40)) for part in PARTS)],
-    ]
-    for size in NAMES.values():
-        name = f"prompt, no example, {size} model"
-        rows.append([name, *(share(*kept.rate(way="prompt", part=part, examples=0, size=size)) for part in PARTS)])
-    return table_of(["way", *PARTS], rows)
+def counts(decide: Decide, wants: Iterable[str] | None = None, parts: Sequence[str] = UNSEEN) -> list[tuple[int, int]]:
+    """Right answers and messages for each part."""
+    found = [messages(part, wants) if wants else messages(part) for part in parts]
+    return [(right(decide, said), len(said)) for said in found]
 
 
-def shots(kept: Measured) -> View:
-    """The prompt without examples, with one and with three of each category, for each size of the model."""
-    rows = [
-        [
-            size,
-            f"{n} of each" if n else "none",
-            *(share(*kept.rate(way="prompt", part=p, examples=n, size=size)) for p in PARTS),
-        ]
-        for size in NAMES.values()
-        for n in (0, 1, 3)
-    ]
-    return table_of(["model", "examples in the prompt", *PARTS], rows)
+# What more lines, and more examples, are worth
 
 
-def changed(said: Sequence[Said], rules: str, taught: object, before: Sequence[Row], after: Sequence[Row]) -> View:
-    """The old messages before and after a category was added."""
-    from chapters.ch02 import classifier, messages
-
-    old, n = classifier(messages("learn")), len(said)
-
-    def right(learned: object) -> int:
-        texts = [one.text for one in said]
-        found = learned.predict(texts)  # type: ignore[attr-defined]
-        return sum(want == one.want for want, one in zip(found, said, strict=True))
-
-    prompts = [[row for row in rows if row["part"] == "plain"] for rows in (before, after)]
-    ruled = [sum(by_rules(one.text, *given) == one.want for one in said) for given in ((), (rules,))]
-    return table_of(
-        ["way", "before", "after"],
-        [
-            ["rules", *(f"{count} of {n}" for count in ruled)],
-            ["classifier", f"{right(old)} of {n}", f"{right(taught)} of {n}"],
-            ["prompt", *(f"{sum(row['right'] for row in rows)} of {len(rows)}" for rows in prompts)],
-        ],
-    )
+def over_lines() -> list[Row]:
+    """Rules with more and more lines, on the messages in view and on the unseen ones."""
+    rows = list[Row]()
+    for n, rules in enumerate(grown()):
+        for part in ("learn", *UNSEEN):
+            [(count, of)] = counts(lambda text, rules=rules: by_rules(text, rules), parts=[part])  # type: ignore[misc]
+            rows.append({"at": n, "part": "in view" if part == "learn" else part, "right": [count], "of": of})
+    return rows
 
 
-def costs(kept: Measured) -> View:
-    """Seconds a message, and the hours and days that a million take."""
+def over_examples() -> list[Row]:
+    """Classifiers that have learned from more and more examples of each category, on the unseen messages."""
+    learn, rows = messages("learn"), list[Row]()
+    for size in SIZES:
+        choices = [classifier(drawn(learn, size, n)) for n in range(DRAWS if size < SIZES[-1] else 1)]
+        for part in UNSEEN:
+            said = messages(part)
+            texts, wants = [one.text for one in said], [one.want for one in said]
+            found = [sum(map(str.__eq__, map(str, learned.predict(texts)), wants)) for learned in choices]
+            rows.append({"at": size, "part": part, "right": found, "of": len(said)})
+    return rows
+
+
+def curve(rows: Sequence[Row], along: str) -> Picture:
+    """Shares of right answers along a number, a line for each part, with 95 % intervals; a dot for each draw."""
+    figure, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
+    told, places = [], sorted({row["at"] for row in rows})
+    for part, (kind, style) in zip(dict.fromkeys(row["part"] for row in rows), cycle(LINES), strict=False):
+        mine = [row for row in rows if row["part"] == part]
+        means = [sum(row["right"]) / len(row["right"]) for row in mine]
+        shares = [mean / row["of"] for mean, row in zip(means, mine, strict=True)]
+        low, high = zip(*(interval(mean, row["of"]) for mean, row in zip(means, mine, strict=True)), strict=True)  # type: ignore[arg-type]
+        at = [places.index(row["at"]) for row in mine]
+        ax.plot(at, shares, style, color=COLOURS[kind], label=part)
+        ax.fill_between(at, low, high, color=COLOURS[kind], alpha=0.12)
+        for x, row in zip(at, mine, strict=True):
+            if len(row["right"]) > 1:
+                ax.plot([x] * len(row["right"]), [n / row["of"] for n in row["right"]], ".", ms=3, color=COLOURS[kind])
+        said = (f"{row['at']}: {100 * s:.0f} %" for row, s in zip(mine, shares, strict=True))
+        told.append(f"{part}: {', '.join(said)}")
+    ax.set(xlabel=along, ylabel="share of right answers", ylim=(-0.03, 1.03))
+    ax.set_xticks(range(len(places)), [str(place) for place in places])
+    ax.legend(loc="best")
+    plt.close(figure)
+    return Picture(figure, f"Right answers over {along}, with 95 % intervals. {'; '.join(told)}.")
+
+
+# All three ways
+
+
+def ways(kept: Measured, without: Mapping[str, Decide], prompts: Sequence[str] = ("prompt",)) -> View:
+    """Right answers of each way on the unseen messages, with 95 % intervals: counted now, or kept."""
+    rows = [[name, *(share(*count) for count in counts(decide))] for name, decide in without.items()]
+    for way in prompts:
+        for size in MODELS:
+            name = f"{way}, {size} model" if len(prompts) == 1 else f"{size}: {way}"
+            rows.append([name, *(share(*kept.rate(way=way, part=part, model=size)) for part in UNSEEN)])
+    return table_of(["way", *UNSEEN], rows, kept.label)
+
+
+def variants(kept: Measured) -> View:
+    """What is told in a prompt, for each size of the model: right answers of all unseen messages, and tokens read."""
     rows = []
-    for name, wanted in {
-        "rules": {"way": "rules"},
-        "classifier": {"way": "classifier", "examples": 40},
-        **{f"prompt, {size} model": {"way": "prompt", "examples": 0, "size": size} for size in NAMES.values()},
-    }.items():
-        found = [row["seconds"] for row in kept.rows if all(row.get(k) == v for k, v in wanted.items())]
-        each = sum(found) / len(found)
-        hours = each * HOURS
-        spent = (
-            f"{hours * 60:.0f} minutes"
-            if hours < 2
-            else f"{hours:.0f} hours"
-            if hours < 72
-            else f"{hours / 24:.1f} days"
-        )
-        rows.append([name, f"{1000 * each:.2f} ms" if each < 0.01 else f"{each:.2f} s", spent])
-    return table_of(["way", "a message", "a million messages"], rows)
+    for way in list(PROMPTS)[:-1]:
+        for size in MODELS:
+            same = [row for row in kept.rows if row["way"] == way and row["model"] == size]
+            tokens = round(sum(row["input"] for row in same) / len(same))
+            parts = [kept.rate(way=way, part=part, model=size) for part in UNSEEN]
+            rows.append([way, size, *(share(*part) for part in parts), tokens])
+    return table_of(["prompt", "model", *UNSEEN, "tokens read"], rows, kept.label)
+
+
+def changed(kept: Measured, before: Mapping[str, Decide], after: Mapping[str, Decide]) -> View:
+    """The new category's messages after the change, and the old categories' before and after it."""
+    rows = []
+    for name in before:
+        new, old = counts(after[name], NEW), [counts(decide) for decide in (before[name], after[name])]
+        rows.append([name, *map(_sum, (new, *old))])
+    for size in MODELS:
+        same = [row for row in kept.rows if row["model"] == size]
+        before_it = [row for row in same if row["way"] == "prompt"]
+        after_it = [row for row in same if row["way"] == "prompt, wholesale added"]
+        new_ones = [row for row in after_it if row["want"] in NEW]
+        old_ones = [row for row in after_it if row["want"] not in NEW]
+        rows.append([f"prompt, {size} model", *map(_right, (new_ones, before_it, old_ones))])
+    return table_of(["way", "new category", "old ones before", "old ones after"], rows, kept.label)
+
+
+def _sum(counts: Sequence[tuple[int, int]]) -> str:
+    return share(sum(count for count, _ in counts), sum(of for _, of in counts))
+
+
+def _right(rows: Sequence[Row]) -> str:
+    return share(sum(row["right"] for row in rows), len(rows))
+
+
+# What it costs
+
+
+def cascade(kept: Measured, learned: Any, sure: float, size: str = "standard") -> View:
+    """The classifier where its best chance is at least `sure`, and the model elsewhere: right answers, and calls."""
+    rows, asked = [], [row for row in kept.rows if row["way"] == "prompt" and row["model"] == size]
+    for part in UNSEEN:
+        said, replies = messages(part), {row["n"]: row["got"] for row in asked if row["part"] == part}
+        chances = learned.predict_proba([one.text for one in said])
+        asks = [max(each) < sure for each in chances]
+        gave = [replies[n] if asks[n] else learned.classes_[each.argmax()] for n, each in enumerate(chances)]
+        count = sum(got == one.want for got, one in zip(gave, said, strict=True))
+        rows.append([part, share(count, len(said)), f"{sum(asks)} of {len(said)}"])
+    return table_of(["messages", "right", "model asked"], rows, kept.label)
+
+
+def costs(kept: Measured, hour: float, price_in: float, price_out: float) -> View:
+    """Seconds a message, how long a million take on this machine one by one, and what they come to at given prices."""
+    rows, one = [], kept.rows
+    found = {way: [row for row in one if row["way"] == way] for way in ("rules", "classifier")}
+    for size in MODELS:
+        found[f"prompt, {size} model"] = [row for row in one if row["way"] == "prompt" and row["model"] == size]
+    for name, took in found.items():
+        each = sum(row["seconds"] for row in took) / len(took)
+        rows.append([name, _time(each), _time(each * MILLION), f"{each * MILLION / 3600 * hour:,.2f}"])
+    tokens = [round(sum(row[kind] for row in took) / len(took)) for kind in ("input", "output")]
+    price = tokens[0] * price_in + tokens[1] * price_out
+    rows.append(["prompt, by the token", f"{tokens[0]} + {tokens[1]} tokens", "", f"{price:,.2f}"])
+    return table_of(["way", "a message", "a million messages", "cost of a million"], rows, kept.label)
+
+
+def _time(seconds: float) -> str:
+    for unit, of in (("days", 86400), ("hours", 3600), ("minutes", 60), ("s", 1)):
+        if seconds >= 2 * of or (of == 1 and seconds >= 0.1):
+            return f"{seconds / of:.1f} {unit}"
+    return f"{1000 * seconds:.2f} ms"
