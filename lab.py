@@ -104,6 +104,9 @@ def fail(sentence: str) -> int:
 
 
 if __name__ == "__main__":
+    # What goes to a file or a pipe on Windows is not UTF-8: a sign that its code page lacks must not end the set-up.
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    os.environ.setdefault("PYTHONIOENCODING", ":replace")
     try:
         sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt:

@@ -7,6 +7,19 @@ window.lab = {
     await panel.sessionContext.session.kernel.info;
   },
 
+  // Run all cells. JupyterLab's own word for the end never comes when, under load, a reply is lost on its way: then it is
+  // enough that the kernel has been idle for 20 seconds.
+  async runAll(app, panel) {
+    let ended = false;
+    const idle = async () => {
+      for (let quiet = 0; quiet < 20 && !ended; ) {
+        await new Promise(next => setTimeout(next, 1000));
+        quiet = panel.sessionContext.session?.kernel?.status === 'idle' ? quiet + 1 : 0;
+      }
+    };
+    await Promise.race([app.commands.execute('notebook:run-all-cells').finally(() => ended = true), idle()]);
+  },
+
   // A cell at the end, and to take away all that were added.
   add(panel, source) {
     panel.content.model.sharedModel.addCell({cell_type: 'code', source, metadata: {scratch: true}});

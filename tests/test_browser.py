@@ -156,7 +156,7 @@ def ran(opened: Lab) -> dict[str, list[dict[str, Any]]]:
             opened.script("lab.add(panel, given)", NO_REPLAY)
             opened.run(NO_REPLAY)
             opened.script("lab.clear(panel)")
-        opened.command("notebook:run-all-cells")
+        opened.script("await lab.runAll(app, panel)")
         given[chapter] = list(opened.script("return nb.widgets.flatMap(c => c.model.outputs?.toJSON() ?? [])"))
         if chapter not in TRIED:
             opened.script("await app.serviceManager.sessions.shutdown(panel.sessionContext.session.id)")

@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from llmlab import saved
 from llmlab.budget import Budget, Totals
+from llmlab.checked import checked
 from llmlab.errors import LabError
 from llmlab.redaction import plain, redact
 
@@ -90,6 +91,7 @@ class _Limit:
 class Trace:
     """An append-only list of steps. With `path`, each finished step is on disk before the next begins."""
 
+    @checked
     def __init__(self, name: str = "trace", budget: Budget | None = None, path: Path | str | None = None):
         self.name, self.budget, self.path = name, budget, Path(path) if path else None
         self.steps: list[Step] = []

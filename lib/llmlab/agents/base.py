@@ -1,5 +1,7 @@
 """What every agent shares: a task goes in, a Run comes out; a budget, a trace, and a saved run that can go on."""
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import re
@@ -11,6 +13,7 @@ from typing import Any
 
 from llmlab import redaction, saved, trace, wait
 from llmlab.budget import Budget, Totals
+from llmlab.checked import checked
 from llmlab.errors import BudgetExceeded, LabError
 from llmlab.llm.chat import Model
 from llmlab.llm.reply import empty
@@ -56,9 +59,10 @@ class Agent:
     budget = Budget()
     last: Run | None = None  # the run that began last: after an interrupt or a bug, all that it did stands here
 
+    @checked
     def __init__(
         self,
-        model: Model,
+        model: Model | Any,  # whatever has its `chat`, a scripted one in a test
         tools: Sequence[Tool | Callable[..., Any]] = (),
         *,
         prompts: dict[str, str] | None = None,

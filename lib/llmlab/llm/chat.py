@@ -15,6 +15,7 @@ import openai
 from pydantic import BaseModel
 
 from llmlab import redaction, settings, trace, wait
+from llmlab.checked import checked
 from llmlab.errors import MissingCapability, ModelError, SettingsError
 from llmlab.llm import capabilities, endpoint, failures, recording
 from llmlab.llm.reply import Message, Reply, Source, Stream, json_object, note_of, whole_letters
@@ -53,6 +54,7 @@ class Model:
     def __repr__(self) -> str:
         return f"<Model {self.name} ({self.source})>"
 
+    @checked
     async def chat(
         self,
         messages: str | Sequence[Message],

@@ -75,8 +75,8 @@ class Embedded(shared.Server):
             httpx2.get(slots, headers=headers, timeout=60, trust_env=False)
         except Exception as error:
             failed = f"{gguf.name} with {adapter.name}" if adapter else gguf.name
-            wanted = "whole GGUF files of a kind it knows"
-            raise WeightsError(f"llama.cpp takes {wanted}, but could not load {failed}; fetch it again.") from error
+            failed = f"could not load {failed} ({error})"
+            raise WeightsError(f"llama.cpp takes whole GGUF files it knows, but {failed}; fetch it again.") from error
         provenance = {
             "llmlab.weights.file": gguf.name,
             "llmlab.weights.sha256": (sha256 or weights.sha256_of(gguf))[:16],

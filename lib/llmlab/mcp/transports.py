@@ -75,7 +75,8 @@ def _target(name: str, given: Any) -> Target:
     entry = given
     if isinstance(given, str):
         is_address = given.startswith(("http://", "https://"))
-        entry = {"url": given} if is_address else shlex.split(given, posix=os.name == "posix")
+        words = [word.strip('"') for word in shlex.split(given, posix=os.name == "posix")]  # Windows' keep their quotes
+        entry = {"url": given} if is_address else words
     parts = [entry] if callable(entry) else entry if isinstance(entry, list | tuple) else []
     if parts and all(callable(part) for part in parts):
         entry = MCPServer(name, log_level="WARNING")  # its default would fill the cells

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING
 
+from llmlab.errors import LabError
 from llmlab.show import frames
 from llmlab.show.mermaid import Mermaid, sequence_diagram, short
 from llmlab.show.view import COLOURS, MARKS, Picture, View, folded, table_of
@@ -27,9 +28,9 @@ def summary(trace: Trace) -> str:
     )
 
 
-def table(trace: Trace) -> View:
+def table(shown: Trace | Run) -> View:
     """One row a step, with what it said and cost; the whole data folded under each."""
-    rows = []
+    trace, rows = _trace_of(shown), []
     for step in trace:
         sign = f"<span style='color:{COLOURS[step.kind]}'>{MARKS[step.kind]}</span> {step.kind}"
         kind = View(f"<span style='white-space:nowrap'>{sign}</span>", f"{MARKS[step.kind]} {step.kind}")
@@ -78,9 +79,9 @@ def timeline(shown: Trace | Run) -> Picture:
     return Picture(figure, "Timeline: " + "; ".join(f"{s.name} took {s.seconds:.2f} s" for s in steps))
 
 
-def sequence(trace: Trace) -> Mermaid:
+def sequence(shown: Trace | Run) -> Mermaid:
     """Who sent what to whom: the calls of the trace as a Mermaid sequence diagram, which Jupyter draws."""
-    said = []
+    trace, said = _trace_of(shown), []
     for step in trace:
         if step.kind in ("model", "tool"):
             who = f"{step.kind} {step.get('gen_ai.request.model') if step.kind == 'model' else step.name}"
@@ -89,7 +90,9 @@ def sequence(trace: Trace) -> Mermaid:
 
 
 def _trace_of(shown: Trace | Run) -> Trace:
-    return shown.calls() if hasattr(shown, "calls") else shown
+    if not hasattr(trace := shown.calls() if hasattr(shown, "calls") else shown, "steps"):
+        raise LabError(f"What is drawn is a trace or a run, but got {shown!r:.80}; give run.trace, for example.")
+    return trace
 
 
 def _around(trace: Trace, step: Step) -> list[Step]:
