@@ -7,23 +7,25 @@ classifiers need no model, and are counted in the chapter itself.
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from llmlab import settings
+from llmlab import LabError, settings
+from llmlab.llm import weights
 from llmlab.llm.chat import Model
 from llmlab.llm.reply import Reply
 from llmlab.measure import Measured, Row, made_with
 
 COLUMNS = ("way", "part")  # by which `llmlab measure` tells the rows apart
 WANTS = {
-    "order": "about an order that was placed: its delivery, payment, invoice, or a change before it is sent",
-    "return": "wants to give back, exchange or complain about something broken or wrong, or waits for money back",
-    "product": "asks about the goods: stock, price, properties, use, advice",
-    "visit": "about coming to the shop: opening hours, the way, the café, tastings and workshops",
+    "orders": "about an order that was placed: its delivery, payment, invoice, or a change before it is sent",
+    "returns": "something came broken or wrong, or is not wanted any more: giving it back, an exchange, money back",
+    "products": "asks about the goods: stock, price, properties, use, advice",
+    "visits": "about coming to the shop: opening hours, the way, the café, tastings and workshops",
 }
 NEW = {"wholesale": "a business that wants to buy in bulk, resell, or have an account"}
 UNSEEN = ("plain", "reworded", "foreign")
@@ -44,6 +46,8 @@ def messages(part: str, wants: Iterable[str] = WANTS) -> list[Said]:
     lines = (settings.DATA / "shop" / "inbox.tsv").read_text(encoding="utf-8").splitlines()
     rows = (line.split("\t") for line in lines)
     wanted = set(wants)
+    if part not in ("learn", *UNSEEN):
+        raise LabError(f"Messages are of the part learn, {', '.join(UNSEEN)}, but {part!r} was asked for; choose one.")
     return [Said(text, want) for where, want, text in rows if where == part and want in wanted]
 
 
@@ -51,25 +55,30 @@ def messages(part: str, wants: Iterable[str] = WANTS) -> list[Said]:
 
 # Written with the messages of `learn` in view; the first one that is found decides, and where none is: `product`.
 RULES = """\
-return: refund|money back|\\breturn|exchange|replace|\\bswap\\b|send \\w+ \\w+ \\w*\\s?back|take it back|take back
-return: broken|crack|chip|leak|smashed|melted|bent|faulty|stopped working|does not \\w+ any more|wrong (size|colour|weight)
-return: not happy|changed my mind|came off|stale|guarantee|bring .* back
-order: parcel|courier|track|deliver(?!y free)|shipp?|invoice|charged|payment|paid|\\bpay order
-order: my order|order \\d|order number|i ordered|i have been waiting|confirmation|the order
-visit: \\bopen\\b|opening|clos(e|ed)\\b|tasting|workshop|course|evening|book a|reserve|parking|\\bbus\\b|station|seats|table
-visit: your (shop|place|café)|the shop|toilet|wifi|wheelchair|breakfast|roastery|you roast|christmas market"""
+returns: refund|money back|\\breturn|exchange|replace|\\bswap\\b|send \\w+ \\w+ \\w*\\s?back|take it back|take back
+returns: broken|crack|chip|leak|smashed|melted|bent|faulty|stopped working|does not \\w+ any more|wrong (size|colour|weight)
+returns: not happy|changed my mind|came off|stale|guarantee|bring .* back
+orders: parcel|courier|track|deliver(?!y free)|shipp?|invoice|charged|payment|paid|\\bpay order
+orders: my order|order \\d|order number|i ordered|i have been waiting|confirmation|the order
+visits: \\bopen\\b|opening|clos(e|ed)\\b|tasting|workshop|course|evening|book a|reserve|parking|\\bbus\\b|station|seats|table
+visits: your (shop|place|café)|the shop|toilet|wifi|wheelchair|breakfast|roastery|you roast|christmas market"""
 # For the new category, with its twelve messages of `learn` in view.
 NEW_RULES = """\
 wholesale: wholesale|in bulk|restaurant|our (hotel|office|company|staff|bakery)|resell|trade price|supplier|supply|buyer
 wholesale: we run a|coffee bar"""
 
 
-def by_rules(text: str, rules: str = RULES, otherwise: str = "product") -> str:
-    """The category of the first rule that is found in a message."""
-    for rule in rules.splitlines():
-        want, pattern = rule.split(": ", 1)
-        if re.search(pattern, text.lower()):
-            return want
+def by_rules(text: str, rules: str = RULES, otherwise: str = "products") -> str:
+    """The category of the first rule that is found in a message. Raises LabError for a line that is no rule."""
+    for rule in filter(str.strip, rules.splitlines()):
+        want, colon, pattern = rule.partition(": ")
+        try:
+            if not colon or not pattern.strip():
+                raise LabError(f"A rule is a line like 'visits: open|close', but {rule!r} came; write it so.")
+            if re.search(pattern, text.lower()):
+                return want
+        except re.error as error:
+            raise LabError(f"A rule needs a pattern that can be read, but in {rule!r}: {error}; correct it.") from None
     return otherwise
 
 
@@ -117,17 +126,43 @@ def drawn(examples: Sequence[Said], each: int, seed: int = 0) -> list[Said]:
     for want in dict.fromkeys(said.want for said in examples):
         there = [said for said in examples if said.want == want]
         chosen += chance.sample(there, min(each, len(there)))
+    chance.shuffle(chosen)  # in a prompt, the last ones count most
     return chosen
 
 
 # A prompt
 
 
+TASK = """\
+You sort the messages that a shop for coffee and tea gets from its customers. The categories:
+{listed}
+Answer in one line of JSON: {{"category": "…"}}"""
+
+
 def prompt(text: str, wants: Mapping[str, str] = WANTS, shots: Sequence[Said] = ()) -> list[dict[str, str]]:
-    """The categories in words, some examples if there are any, and the message."""
-    listed = "\n".join(f"- {want}: {meaning}" if meaning else f"- {want}" for want, meaning in wants.items())
-    shown = "".join(f"Message: {said.text}\nCategory: {said.want}\n\n" for said in shots)
-    task = f"What does a customer of our shop want? The categories:\n{listed}\n\n{shown}Message: {text}\nCategory:"
+    """The task for the system; then the examples, if there are any, as turns that have gone well; then the message."""
+    told = wants if isinstance(wants, Mapping) else dict.fromkeys(wants, "")  # also a mere list of names
+    listed = "\n".join(f"- {want}: {meaning}" if meaning else f"- {want}" for want, meaning in told.items())
+    turns = [{"role": "system", "content": TASK.format(listed=listed)}]
+    for said in shots:
+        turns.append({"role": "user", "content": said.text})
+        turns.append({"role": "assistant", "content": json.dumps({"category": said.want})})
+    return [*turns, {"role": "user", "content": text}]
+
+
+# The first version: all in one message, other names, and a description that begins with a wish to complain.
+FIRST = {
+    "order": WANTS["orders"],
+    "return": "wants to give back, exchange or complain about something broken or wrong, or waits for money back",
+    "product": "asks about the goods: stock, price, properties, use, advice",
+    "visit": WANTS["visits"],
+}
+
+
+def first_prompt(text: str) -> list[dict[str, str]]:
+    """The first version of the prompt."""
+    listed = "\n".join(f"- {want}: {meaning}" for want, meaning in FIRST.items())
+    task = f"What does a customer of our shop want? The categories:\n{listed}\n\nMessage: {text}\nCategory:"
     return [{"role": "user", "content": task}]
 
 
@@ -149,30 +184,37 @@ async def by_prompt(model: Model, text: str, wants: Mapping[str, str] = WANTS, s
 
 # The experiment
 
-NAMES_ONLY = dict.fromkeys(WANTS, "")
 # What each prompt tells the model: the categories, and how many examples of each.
 PROMPTS: dict[str, tuple[Mapping[str, str], int]] = {
     "prompt": (WANTS, 0),
-    "prompt, names only": (NAMES_ONLY, 0),
-    "prompt, 4 examples": (WANTS, 1),
+    "first prompt": (WANTS, 0),
     "prompt, 12 examples": (WANTS, 3),
     "prompt, wholesale added": (WANTS | NEW, 0),
 }
+
+
+ALL_SIZES = ("prompt", "prompt, wholesale added")  # the other prompts are not for the smaller models in the box
+SMALLER = tuple(weights.CATALOGUE[size].name for size in ("small", "tiny"))
 
 
 async def asked(
     model: Model, part: str, said: Sequence[Said], way: str = "prompt", together: int = 1, told: Any = None
 ) -> list[Row]:
     """A row for each message: what a prompt gave, whether it is right, and what it took; so many `together`."""
+    if way not in PROMPTS:
+        raise LabError(f"A prompt is one of {'; '.join(PROMPTS)}, but {way!r} was asked for; choose one.")
     wants, each = PROMPTS[way]
     shots, free = drawn(messages("learn", wants), each), asyncio.Semaphore(together)
 
     async def one(n: int, message: Said) -> Row:
         async with free:
             begun = time.perf_counter()
-            reply = await answer(model, message.text, wants, shots)
+            if way == "first prompt":
+                reply = await model.chat(first_prompt(message.text), schema=one_of(FIRST), max_tokens=20)
+            else:
+                reply = await answer(model, message.text, wants, shots)
             spent = round(time.perf_counter() - begun, 3) if together == 1 else None
-        got = str(reply.json()["category"])
+        got = str(reply.json()["category"]) + ("s" if way == "first prompt" else "")
         row: Row = {"way": way, "part": part, "n": n, "want": message.want, "got": got, "seconds": spent}
         row |= {"input": reply.input_tokens, "output": reply.output_tokens, "right": got == message.want}
         if told:
@@ -204,7 +246,10 @@ async def full(model: Model, told: Callable[[Row], None] | None = None) -> Measu
     for part in UNSEEN:
         rows += timed("rules", by_rules, part)
         rows += timed("classifier", lambda text: str(learned.predict([text])[0]), part)
-        for way, (wants, _) in PROMPTS.items():  # only the first is timed: those after it go several at a time
-            together = 1 if way == "prompt" else SIDE_BY_SIDE
-            rows += await asked(model, part, messages(part, wants), way, together, told)
+        for way in (name for name in PROMPTS if name in ALL_SIZES or model.name not in SMALLER):
+            wants = PROMPTS[way][0]
+            together = 1 if (way, part) == ("prompt", "plain") else SIDE_BY_SIDE  # only one by one are they timed
+            # The old categories are asked for again on the plain messages only.
+            named = NEW if "wholesale" in wants and part != "plain" else wants
+            rows += await asked(model, part, messages(part, named), way, together, told)
     return Measured(rows, {**made_with(model), "training": round(training, 2)})

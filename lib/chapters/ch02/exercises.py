@@ -8,10 +8,10 @@ from chapters.ch02 import RULES, WANTS, Said
 from llmlab.lesson import Check, Exercise
 
 ASKED = "When do you open?"
-UNSURE = {"return": 0.4, "order": 0.35, "product": 0.15, "visit": 0.1}
-LIMIT = {"order": 0.6, "return": 0.25, "product": 0.1, "visit": 0.05}
-SURE = {"visit": 0.9, "order": 0.04, "product": 0.03, "return": 0.03}
-BROKEN = "order: courier\nreturn: broken"
+UNSURE = {"returns": 0.4, "orders": 0.35, "products": 0.15, "visits": 0.1}
+LIMIT = {"orders": 0.6, "returns": 0.25, "products": 0.1, "visits": 0.05}
+SURE = {"visits": 0.9, "orders": 0.04, "products": 0.03, "returns": 0.03}
+BROKEN = "orders: courier\nreturns: broken"
 
 
 class Scripted:
@@ -44,10 +44,10 @@ def _plain(got: Any) -> Any:
 
 def _changes() -> list[tuple[str, str, list[Said], list[tuple[str, str, str]], str]]:
     """A new rule, the rules, messages, what changes, and what the case is about."""
-    late = Said("The courier is late.", "order")
-    cup = Said("My cup came broken.", "return")
-    both = Said("The courier brought a broken cup.", "return")
-    open_ = Said("When do you open?", "visit")
+    late = Said("The courier is late.", "orders")
+    cup = Said("My cup came broken.", "returns")
+    both = Said("The courier brought a broken cup.", "returns")
+    open_ = Said("When do you open?", "visits")
     supply = Said("Can you supply our hotel with broken biscuits?", "wholesale")
     plain = Said("Do you supply hotels?", "wholesale")
     return [
@@ -55,14 +55,14 @@ def _changes() -> list[tuple[str, str, list[Said], list[tuple[str, str, str]], s
             "wholesale: hotel",
             BROKEN,
             [late, supply, cup, plain],
-            [(supply.text, "return", "wholesale"), (plain.text, "product", "wholesale")],
+            [(supply.text, "returns", "wholesale"), (plain.text, "products", "wholesale")],
             "a new category, whose rule has to come before all others",
         ),
-        ("return: broken", BROKEN, [both, cup], [(both.text, "order", "return")], "the order of the rules changes"),
-        ("order: courier", BROKEN, [late, both, cup, open_], [], "a rule that is there already changes nothing"),
-        ("visit: cup", BROKEN, [cup], [(cup.text, "return", "visit")], "also a change for the worse is a change"),
-        ("product: open", BROKEN, [open_], [], "a rule is found, but the category stays"),
-        ("visit: open", RULES, [open_, late], [], "the rules of the chapter"),
+        ("returns: broken", BROKEN, [both, cup], [(both.text, "orders", "returns")], "the order of the rules changes"),
+        ("orders: courier", BROKEN, [late, both, cup, open_], [], "a rule that is there already changes nothing"),
+        ("visits: cup", BROKEN, [cup], [(cup.text, "returns", "visits")], "also a change for the worse is a change"),
+        ("products: open", BROKEN, [open_], [], "a rule is found, but the category stays"),
+        ("visits: open", RULES, [open_, late], [], "the rules of the chapter"),
     ]
 
 
@@ -83,11 +83,11 @@ async def _what_changes(work: Any, model: Any) -> list[Check]:
 async def _sure(work: Any, model: Any) -> list[Check]:
     points: list[Check] = []
     cases = (
-        (SURE, 0.6, "visit"),
+        (SURE, 0.6, "visits"),
         (UNSURE, 0.6, None),
-        (UNSURE, 0.4, "return"),
+        (UNSURE, 0.4, "returns"),
         (UNSURE, 0.41, None),
-        (LIMIT, 0.6, "order"),
+        (LIMIT, 0.6, "orders"),
         (SURE, 0.95, None),
     )
     for chances, sure, wanted in cases:

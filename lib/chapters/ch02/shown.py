@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import cycle
+from statistics import fmean
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -101,32 +102,30 @@ def ways(kept: Measured, without: Mapping[str, Decide], prompts: Sequence[str] =
     return table_of(["way", *UNSEEN], rows, kept.label)
 
 
-def variants(kept: Measured) -> View:
-    """What is told in a prompt, for each size of the model: right answers of all unseen messages, and tokens read."""
-    rows = []
+def variants(kept: Measured, size: str = "standard") -> View:
+    """What else one may write into a prompt: right answers, and the tokens that are read for a message."""
+    rows, mine = [], [row for row in kept.rows if row.get("input") and row["model"] == size]
     for way in list(PROMPTS)[:-1]:
-        for size in MODELS:
-            same = [row for row in kept.rows if row["way"] == way and row["model"] == size]
-            tokens = round(sum(row["input"] for row in same) / len(same))
-            parts = [kept.rate(way=way, part=part, model=size) for part in UNSEEN]
-            rows.append([way, size, *(share(*part) for part in parts), tokens])
-    return table_of(["prompt", "model", *UNSEEN, "tokens read"], rows, kept.label)
+        tokens = round(fmean(row["input"] for row in mine if row["way"] == way))
+        parts = [kept.rate(way=way, part=part, model=size) for part in UNSEEN]
+        rows.append([way, *(share(*part) for part in parts), tokens])
+    return table_of(["prompt", *UNSEEN, "tokens read"], rows, f"{size} model")
 
 
 def changed(kept: Measured, before: Mapping[str, Decide], after: Mapping[str, Decide]) -> View:
-    """The new category's messages after the change, and the old categories' before and after it."""
+    """All messages of the new category after the change, and the plain ones of the old categories before and after it."""
     rows = []
     for name in before:
-        new, old = counts(after[name], NEW), [counts(decide) for decide in (before[name], after[name])]
+        new, old = counts(after[name], NEW), [counts(decide, parts=["plain"]) for decide in (before[name], after[name])]
         rows.append([name, *map(_sum, (new, *old))])
     for size in MODELS:
         same = [row for row in kept.rows if row["model"] == size]
-        before_it = [row for row in same if row["way"] == "prompt"]
+        before_it = [row for row in same if row["way"] == "prompt" and row["part"] == "plain"]
         after_it = [row for row in same if row["way"] == "prompt, wholesale added"]
         new_ones = [row for row in after_it if row["want"] in NEW]
         old_ones = [row for row in after_it if row["want"] not in NEW]
         rows.append([f"prompt, {size} model", *map(_right, (new_ones, before_it, old_ones))])
-    return table_of(["way", "new category", "old ones before", "old ones after"], rows, kept.label)
+    return table_of(["way", "new category", "plain ones before", "and after"], rows, kept.label)
 
 
 def _sum(counts: Sequence[tuple[int, int]]) -> str:
@@ -160,7 +159,7 @@ def costs(kept: Measured, hour: float, price_in: float, price_out: float) -> Vie
     for size in MODELS:
         found[f"prompt, {size} model"] = [row for row in one if row["way"] == "prompt" and row["model"] == size]
     for name, took in found.items():
-        each = sum(row["seconds"] for row in took) / len(took)
+        each = fmean(row["seconds"] for row in took if row["seconds"])
         rows.append([name, _time(each), _time(each * MILLION), f"{each * MILLION / 3600 * hour:,.2f}"])
     tokens = [round(sum(row[kind] for row in took) / len(took)) for kind in ("input", "output")]
     price = tokens[0] * price_in + tokens[1] * price_out
