@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import cycle
 from statistics import fmean
 from typing import Any
 
@@ -18,6 +17,7 @@ from llmlab.show.view import COLOURS, Picture, View, table_of
 Decide = Callable[[str], str]
 MODELS = ("tiny", "small", "standard")
 MILLION = 1_000_000
+STYLES = dict(zip(("in view", *UNSEEN), LINES, strict=True))
 
 
 def kept() -> Measured:
@@ -69,7 +69,8 @@ def curve(rows: Sequence[Row], along: str) -> Picture:
     """Shares of right answers along a number, a line for each part, with 95 % intervals; a dot for each draw."""
     figure, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
     told, places = [], sorted({row["at"] for row in rows})
-    for part, (kind, style) in zip(dict.fromkeys(row["part"] for row in rows), cycle(LINES), strict=False):
+    for part in dict.fromkeys(row["part"] for row in rows):
+        kind, style = STYLES[part]
         mine = [row for row in rows if row["part"] == part]
         means = [sum(row["right"]) / len(row["right"]) for row in mine]
         shares = [mean / row["of"] for mean, row in zip(means, mine, strict=True)]
