@@ -1,4 +1,4 @@
-"""The pieces of chapters 04 and 05: right answers pass their judges, wrong ones are sorted by how they fail."""
+"""The pieces of chapter 05: right answers pass their judges, wrong ones are sorted by how they fail."""
 
 from importlib import import_module
 
@@ -6,11 +6,11 @@ import pytest
 
 from llmlab import Trace
 from llmlab.agents import Run
-from shop import SCHEMA, Shop, lay_out, query
+from shop import SCHEMA, Shop, lay_out
 from stub import Stub, reply
 
 pytestmark = pytest.mark.anyio
-ch04, ch05 = import_module("chapters.ch04"), import_module("chapters.ch05")
+ch05 = import_module("chapters.ch05")
 
 
 @pytest.fixture(scope="module")
@@ -54,21 +54,3 @@ def test_a_query_is_judged_by_its_rows_and_a_tweet_by_its_length_facts_and_numbe
     }.items():
         text = "The gift box has been in the shop since 18 May. It costs 29 euros."
         assert ch05.tweet_fails(tweet, text, 100, ["gift box", "29"]) == how
-
-
-def test_the_tasks_of_chapter_04_are_judged_by_the_database(world: Shop) -> None:
-    tasks = {task.id: task for task in ch04.tasks(world)}
-    assert not any(task.right(run_with("")) for task in tasks.values())
-    [[status]] = query(world.db, "SELECT status FROM orders WHERE id = 1023").rows
-    for [other] in query(world.db, "SELECT DISTINCT status FROM orders").rows:
-        assert tasks["status 1023"].right(run_with(f"Order 1023 is {other}.")) == (other == status)
-
-
-async def test_an_errand_is_right_when_the_post_is_there_and_not_when_it_is_only_claimed(world: Shop) -> None:
-    tools = {tool.name: tool for tool in ch04.tools(world)}
-    [task] = [task for task in ch04.tasks(world) if task.id == "post 1018"]
-    name = (await tools["get_order"].call({"order_id": 1018})).value["customer"]
-    assert not task.right(run_with(f"I have posted {name}."))
-    await tools["post_message"].call({"channel": "#orders", "text": f"It was {name}."})
-    assert task.right(run_with(""))
-    assert ch04.posts(world) == [], "the next task begins with a clean channel"

@@ -1,5 +1,6 @@
 """The exercises of chapter 04: stubs as they stand in the notebook, one solution each, and checks on what the code did."""
 
+import reprlib
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -7,29 +8,37 @@ from typing import Any
 from llmlab import Trace
 from llmlab.agents import Run, ToolLoop
 from llmlab.lesson import Check, Exercise
+from llmlab.tools import tool
 from shop import lay_out
 
 
 async def _sold(work: Any, model: Any) -> list[Check]:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        made = work(lay_out(Path(folder) / "shop").db)
+        made = tool(work(lay_out(Path(folder) / "shop").db))
         tea, kettle = [await made.call({"product": name}) for name in ("mint tea", "kettle")]
-        moon = await made.call({"product": "moon dust"})
+        moon, quoted = [await made.call({"product": name}) for name in ("moon dust", "moon's dust")]
     takes = made.parameters.get("properties", {})
     return [
         (takes.get("product", {}).get("type") == "string", f"the tool takes a text, product, and yours takes {takes}"),
-        (len(made.description) >= 20 and "something" not in made.description, "the docstring has to say what it does"),
+        (
+            len(made.description) >= 20 and made.description != "Do something.",
+            "the docstring has to tell the model what the tool does",
+        ),
         (tea.value == 50, f"50 pieces of mint tea were sold, and your tool says {tea.text}"),
         (kettle.value == 10, f"10 kettles were sold, and your tool says {kettle.text}"),
         (
             not moon.ok and "failed:" not in moon.text,
-            f"a product that there is not is a ToolError with a sentence, and your tool gives {moon.text}",
+            f"a product that does not exist is a ToolError with a sentence, and your tool gives {moon.text}",
+        ),
+        (
+            "SQLite says" not in quoted.text,
+            f"a name with a quote in it is only a name (pass it in the list, not in the SQL), and your tool gives {quoted.text}",
         ),
     ]
 
 
 class _Clerk:
-    """Stands in for the clerk, and keeps what it was asked."""
+    """In place of the clerk: keeps what it was asked."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -54,11 +63,15 @@ async def _routed(work: Any, model: Any) -> list[Check]:
         wanted = ([question], 0) if to_clerk else ([], 1)
         who = "the clerk, and no call of the model" if to_clerk else "one bare call, and not the clerk"
         points.append(((clerk.asked, bare) == wanted, f"“{question}” takes {who}"))
-        points.append((isinstance(said, str) and bool(said), f"the answer is a text, and yours is {said!r}"))
+        points.append(
+            (isinstance(said, str) and bool(said), f"the answer is a text, and yours is {reprlib.repr(said)}")
+        )
     return points
 
 
 async def _remembering(work: Any, model: Any) -> list[Check]:
+    if not (isinstance(work, type) and issubclass(work, ToolLoop)):
+        return [(False, "it has to be a variant of ToolLoop: class Remembering(ToolLoop)")]
     agent, fresh = work(model), work(model)
     asked = ["My order is 1143.", "What is my order?"]
     runs = [await agent.run(task) for task in asked]
@@ -66,7 +79,6 @@ async def _remembering(work: Any, model: Any) -> list[Check]:
     sent = [run.trace.of("model")[0].request["messages"] for run in [*runs, other]]
     systems = [" ".join(m["content"] for m in messages if m["role"] == "system") for messages in sent]
     return [
-        (isinstance(agent, ToolLoop), "it has to be a variant of ToolLoop"),
         (
             all(m[-1] == {"role": "user", "content": run.task} for m, run in zip(sent, [*runs, other], strict=True)),
             "the task itself stays as it is, as the last message",

@@ -7,8 +7,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from typing import Any
 
-from chapters import ch04 as LOOP
 from chapters import ch05 as SINGLE
 from chapters import ch06 as THOUGHT
 from chapters import ch09 as HALVES
@@ -28,10 +28,10 @@ from llmlab.agents import (
 from llmlab.agents.chain_of_thought import answer_of
 from llmlab.agents.recursive import items_of
 from llmlab.budget import Budget
-from llmlab.errors import LabError
+from llmlab.errors import LabError, ToolError
 from llmlab.llm.chat import Model
 from llmlab.measure import Measured, Row, Task, compare
-from llmlab.tools import Tool
+from llmlab.tools import Tool, tool
 from shop import Shop
 from shop import world as shops
 
@@ -92,7 +92,16 @@ def _fits(text: str, limit: int, keep: list[str]) -> Callable[[Run], bool]:
 
 def tools(shop: Shop) -> list[Tool]:
     """Three that look things up, for each agent that uses tools: orders, documents, sales."""
-    return [LOOP.tools(shop)[0], *TEAM.tools(shop)]
+
+    def get_order(order_id: int) -> dict[str, Any]:
+        """Look up an order: its customer, day, total and status."""
+        sql = "SELECT name, ordered_on, total, status FROM orders JOIN customers ON customers.id = customer_id"
+        found = shops.query(shop.db, f"{sql} WHERE orders.id = ?", [order_id])
+        if not found.rows:
+            raise ToolError(f"there is no order {order_id}; they are numbered from 1001")
+        return dict(zip(["customer", "day", "total", "status"], found.rows[0], strict=True))
+
+    return [tool(get_order), *TEAM.tools(shop)]
 
 
 class Thinks(ChainOfThought):
