@@ -75,7 +75,7 @@ def by_rules(text: str, rules: str = RULES, otherwise: str = "products") -> str:
         try:
             if not colon or not pattern.strip():
                 raise LabError(f"A rule is a line like 'visits: open|close', but {rule!r} came; write it so.")
-            if re.search(pattern, text.lower()):
+            if re.search(pattern, str(text).lower()):
                 return want
         except re.error as error:
             raise LabError(f"A rule needs a pattern that can be read, but in {rule!r}: {error}; correct it.") from None
@@ -147,7 +147,7 @@ def prompt(text: str, wants: Mapping[str, str] = WANTS, shots: Sequence[Said] = 
     for said in shots:
         turns.append({"role": "user", "content": said.text})
         turns.append({"role": "assistant", "content": json.dumps({"category": said.want})})
-    return [*turns, {"role": "user", "content": text}]
+    return [*turns, {"role": "user", "content": str(text)}]
 
 
 # The first version: all in one message, other names, and a description that begins with a wish to complain.
@@ -168,6 +168,8 @@ def first_prompt(text: str) -> list[dict[str, str]]:
 
 def one_of(wants: Iterable[str] = WANTS) -> dict[str, Any]:
     """The schema of an answer that names one category, and has no room for anything else."""
+    if not list(wants):
+        raise LabError("An answer is one of the categories, but there are none; give at least one name.")
     named = {"category": {"type": "string", "enum": list(wants)}}
     return {"type": "object", "properties": named, "required": ["category"], "additionalProperties": False}
 
@@ -175,6 +177,11 @@ def one_of(wants: Iterable[str] = WANTS) -> dict[str, Any]:
 async def answer(model: Model, text: str, wants: Mapping[str, str] = WANTS, shots: Sequence[Said] = ()) -> Reply:
     """What a model replies; the schema leaves it the names of the categories and nothing else."""
     return await model.chat(prompt(text, wants, shots), schema=one_of(wants), max_tokens=20)
+
+
+def named(reply: Reply) -> str:
+    """The category in a reply; none where the tokens ran out before the object was closed, as small models let them."""
+    return str(reply.json()["category"]) if reply.finish_reason == "stop" else ""
 
 
 async def by_prompt(model: Model, text: str, wants: Mapping[str, str] = WANTS, shots: Sequence[Said] = ()) -> str:
@@ -214,7 +221,7 @@ async def asked(
             else:
                 reply = await answer(model, message.text, wants, shots)
             spent = round(time.perf_counter() - begun, 3) if together == 1 else None
-        got = str(reply.json()["category"]) + ("s" if way == "first prompt" else "")
+        got = named(reply) + ("s" if way == "first prompt" else "")
         row: Row = {"way": way, "part": part, "n": n, "want": message.want, "got": got, "seconds": spent}
         row |= {"input": reply.input_tokens, "output": reply.output_tokens, "right": got == message.want}
         if told:
