@@ -200,8 +200,9 @@ def test_what_is_shown_counts_now_what_needs_no_model_and_the_rest_from_what_is_
     assert len(shown.variants(kept).text.splitlines()) == 1 + 3 + 1
     ways = {"nothing": lambda text: "visits"}
     lines = shown.changed(kept, ways, {"nothing": lambda text: "wholesale"}).text.splitlines()
-    assert [word for word in lines[1].split() if "/" in word] == ["18/18", "15/60", "0/60"]
-    assert [word for word in lines[-2].split() if "/" in word] == ["0/18", "15/60", "15/60"]
+    assert [word for word in lines[1].split() if "/" in word] == ["10/10", "8/8", "15/60", "0/60"]
+    assert (lines[1].split()[-1], lines[-2].split()[-1]) == ("60", "0"), "the old ones that are taken for new"
+    assert [word for word in lines[-2].split() if "/" in word] == ["0/10", "0/8", "15/60", "15/60"]
     costs = shown.costs(kept, 0.10, 0.10, 0.40).text.splitlines()
     assert costs[1].split() == ["rules", "1.00", "ms", "16.7", "minutes", "0.03"]
     assert costs[5].split() == ["prompt,", "standard", "model", "0.5", "s", "5.8", "days", "13.89"]

@@ -14,7 +14,8 @@ from llmlab.errors import LabError
 TEACH = settings.ROOT / "teach"
 LIVE = TEACH / "seconds.json"  # what each section's cells take to run; `python -m authors.timing` makes it
 TABLE = re.compile(r"(?m)^## (.+) · (\d+) minutes$")  # the heading above the table of a session
-ROW = re.compile(r"(?m)^\| (\d+) \|(.*?)\|(.*?)\|(.*?)\|$")
+ROW = re.compile(r"\| *(\d+) *\|(.*?)\|(.*?)\|(.*?)\| *$")
+HEAD = re.compile(r"\| *Minutes *\||[|:\- ]+$")  # what stands above the rows of a table
 
 # The rule for the least minutes; teach/README.md gives the reasons.
 WORDS_A_MINUTE, SECONDS_A_LINE, SECONDS_A_CELL = 150, 5, 8
@@ -66,16 +67,17 @@ def names() -> list[str]:
 def sessions(name: str) -> dict[str, tuple[int, list[Part]]]:
     """A route by its sessions (most have one): the minutes that the heading promises, and the parts.
 
-    Raises LabError for a name that no route has.
+    Raises LabError for a name that no route has, and for a table or a row that cannot be read.
     """
     if name not in names():
         raise LabError(f"A route is one of {', '.join(names())}, not {name!r}; choose one of them.")
     text = (TEACH / "routes" / f"{name}.md").read_text(encoding="utf-8")
     heads = list(TABLE.finditer(text))
+    if not heads:
+        raise LabError(f"A route has its table under a heading such as `## An hour · 60 minutes`, but {name} has none.")
     ends = [head.start() for head in heads[1:]] + [len(text)]
     return {
-        head[1]: (int(head[2]), [_part(row) for row in ROW.finditer(text, head.end(), end)])
-        for head, end in zip(heads, ends, strict=True)
+        head[1]: (int(head[2]), _parts(name, text[head.end() : end])) for head, end in zip(heads, ends, strict=True)
     }
 
 
@@ -84,13 +86,19 @@ def read(name: str) -> list[Part]:
     return [part for _, parts in sessions(name).values() for part in parts]
 
 
-def _part(row: re.Match[str]) -> Part:
-    chapter, sections, what = (cell.strip() for cell in row.groups()[1:])
-    named = [each.strip() for each in sections.split(";") if each.strip()]
-    if "core" in named:
-        at, core = named.index("core"), [each.heading for each in outline(_file(chapter)) if each.is_core]
-        named[at : at + 1] = core
-    return Part(int(row[1]), chapter, tuple(named), what)
+def _parts(name: str, text: str) -> list[Part]:
+    found = []
+    for line in text.splitlines():
+        if line.startswith("|") and not HEAD.match(line):
+            if not (row := ROW.match(line)):
+                raise LabError(f"A row of a route is | minutes | chapter | sections | what |, but {name} has {line!r}.")
+            chapter, sections, what = (cell.strip() for cell in row.groups()[1:])
+            named = [each.strip() for each in sections.split(";") if each.strip()]
+            if "core" in named:
+                at, core = named.index("core"), [each.heading for each in outline(_file(chapter)) if each.is_core]
+                named[at : at + 1] = core
+            found.append(Part(int(row[1]), chapter, tuple(named), what))
+    return found
 
 
 def _file(chapter: str) -> Path:

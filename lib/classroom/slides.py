@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from classroom import brief, cells, pages, teaching
+from classroom import brief, cells, pages, routes, teaching
 from llmlab import notebooks
 from llmlab.errors import LabError
 
@@ -235,7 +235,7 @@ def page(title: str, deck: Deck) -> str:
 
 def write(name: str, folder: Path) -> None:
     """Write the slides of a chapter or a route, of a course a file for each evening, and say where. Raises LabError."""
-    if name in teaching.routes():
+    if name in routes.names():
         route = teaching.route(name)
         meetings = list(dict.fromkeys(part.meeting for part in route.parts))
         several = len(meetings) > 1
@@ -247,7 +247,7 @@ def write(name: str, folder: Path) -> None:
         [chapter] = cells.chapters([name])
         _write(folder / f"{chapter.about.id}_slides.html", chapter.title, of_chapter(chapter))
     else:
-        known = [*teaching.routes(), *(file.name[:2] for file in notebooks.chapter_files())]
+        known = [*routes.names(), *(file.name[:2] for file in notebooks.chapter_files())]
         raise LabError(f"Slides are of a route or a chapter ({', '.join(known)}), but not of {name!r}; choose one.")
 
 

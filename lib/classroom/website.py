@@ -11,7 +11,7 @@ from html import escape, unescape
 from pathlib import Path
 from typing import Any
 
-from classroom import cells, diagrams, pages, teaching
+from classroom import cells, diagrams, pages, routes, teaching
 from llmlab import settings
 from llmlab.errors import LabError
 
@@ -38,9 +38,9 @@ class Site:
         self.pages: list[Page] = []
         self.notes = {c.number: f"notes-{c.number}.html" for c in self.chapters if teaching.notes(c.number)}
         self.known = {each.file: f"{each.about.id}.html" for each in self.chapters}
-        self.known |= {teaching.TEACH / "notes" / f"{number}.md": file for number, file in self.notes.items()}
-        self.known |= {file: f"route-{name}.html" for name, file in teaching.routes().items()}
-        self.known |= {file: "teach.html" for file in [teaching.TEACH / "README.md"] if file.is_file()}
+        self.known |= {routes.TEACH / "notes" / f"{number}.md": file for number, file in self.notes.items()}
+        self.known |= {routes.TEACH / "routes" / f"{name}.md": f"route-{name}.html" for name in routes.names()}
+        self.known |= {file: "teach.html" for file in [routes.TEACH / "README.md"] if file.is_file()}
         self.pages += [self._chapter(each) for each in self.chapters]
         self.pages.append(self._glossary())
         for file, name in self.known.items():

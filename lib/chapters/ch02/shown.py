@@ -114,19 +114,24 @@ def variants(kept: Measured, size: str = "standard") -> View:
 
 
 def changed(kept: Measured, before: Mapping[str, Decide], after: Mapping[str, Decide]) -> View:
-    """All messages of the new category after the change, and the plain ones of the old categories before and after it."""
+    """After the change: the new category's messages, plain and others; the old plain ones, and how many are taken for new."""
     rows = []
     for name in before:
-        new, old = counts(after[name], NEW), [counts(decide, parts=["plain"]) for decide in (before[name], after[name])]
-        rows.append([name, *map(_sum, (new, *old))])
+        new = counts(after[name], NEW)
+        old = [counts(decide, parts=["plain"]) for decide in (before[name], after[name])]
+        taken = sum(after[name](said.text) in NEW for said in messages("plain"))
+        rows.append([name, *map(_sum, (new[:1], new[1:], *old)), taken])
     for size in MODELS:
-        same = [row for row in kept.rows if row["model"] == size]
-        before_it = [row for row in same if row["way"] == "prompt" and row["part"] == "plain"]
-        after_it = [row for row in same if row["way"] == "prompt, wholesale added"]
-        new_ones = [row for row in after_it if row["want"] in NEW]
-        old_ones = [row for row in after_it if row["want"] not in NEW]
-        rows.append([f"prompt, {size} model", *map(_right, (new_ones, before_it, old_ones))])
-    return table_of(["way", "new category", "plain ones before", "and after"], rows, kept.label)
+        same = [row for row in kept.rows if row["model"] == size and row["part"] == "plain"]
+        others = [row for row in kept.rows if row["model"] == size and row["part"] != "plain" and row["want"] in NEW]
+        first = [row for row in same if row["way"] == "prompt"]
+        then = [row for row in same if row["way"] == "prompt, wholesale added"]
+        new_ones, old_ones = ([row for row in then if (row["want"] in NEW) == new] for new in (True, False))
+        taken = sum(row["got"] in NEW for row in old_ones)
+        rows.append([f"prompt, {size} model", *map(_right, (new_ones, others, first, old_ones)), taken])
+    return table_of(
+        ["way", "new, plain", "new, others", "old before", "old after", "old taken for new"], rows, kept.label
+    )
 
 
 def _sum(counts: Sequence[tuple[int, int]]) -> str:
