@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-from classroom import teaching
+from classroom import routes
 from llmlab import cli
 from llmlab.notebooks import chapter_files
 
@@ -386,6 +386,8 @@ def test_the_page_talks_to_this_machine_only(lab: Lab) -> None:
 
 ROUTE = """# An hour
 
+## An hour · 60 minutes
+
 | Minutes | Chapter | Sections | What happens |
 |---|---|---|---|
 | 30 | 06 | One call, at once; By hand | Ask first. |
@@ -404,7 +406,7 @@ def papers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "teach" / "routes").mkdir(parents=True)
     (folder / "teach" / "routes" / "hour.md").write_text(ROUTE, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(teaching, "TEACH", folder / "teach")
+        patch.setattr(routes, "TEACH", folder / "teach")
         for argv in (["handout", "13"], ["handout", "06", "--solutions"], ["slides", "hour"], ["site"]):
             assert cli.main([*argv, "--to", str(folder / argv[0])]) == 0
     return folder
