@@ -1,5 +1,4 @@
-"""Draft, score, advise, revise: a model that mends its own text while it runs (Self-Refine, Madaan and others,
-arXiv:2303.17651; Reflexion, Shinn and others, arXiv:2303.11366)."""
+"""Draft, score, advise, revise, while it runs (Self-Refine, arXiv:2303.17651; Reflexion, arXiv:2303.11366)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,7 +7,8 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from llmlab.agents.base import Agent, Run
-from llmlab.errors import ModelError
+from llmlab.checked import checked
+from llmlab.errors import LabError, ModelError
 from llmlab.llm.chat import Model
 
 
@@ -38,14 +38,10 @@ class Draft:
 
 
 class Reflective(Agent):
-    """Writes, judges, revises, for at most `rounds` revisions; the best draft is the answer, not the last.
-
-    It stops early when nothing is left to advise, and when it would ask the same again. What the best draft lacks, the
-    run's `why` says.
-    """
+    """Writes, judges, revises at most `rounds` times, until nothing is left to advise or the same would be asked again.
+    The best draft is the answer, not the last one; what it lacks, the run's `why` says."""
 
     name = "reflective"
-    repeats = True  # whether the same request gets the same reply, as it does at temperature 0
     prompts = {
         "draft": "{task}",
         "judge": "Text: {text}\nCriterion: {criterion}\nDoes the text meet the criterion? Answer as JSON with meets (true or "
@@ -53,8 +49,9 @@ class Reflective(Agent):
         "revise": "Revise the text by this advice: {advice}\nWrite only the revised text.\n\n{text}",
     }
 
+    @checked
     def __init__(
-        self, model: Model, criteria: Sequence[Criterion], judge: Model | None = None, rounds: int = 3, **options: Any
+        self, model: Any, criteria: Sequence[Criterion], judge: Model | None = None, rounds: int = 3, **options: Any
     ):
         super().__init__(model, **options)
         self.criteria, self.judge, self.rounds = list(criteria), judge or model, rounds
@@ -64,7 +61,7 @@ class Reflective(Agent):
         drafts: list[Draft] = run.notes.setdefault("drafts", [])
         ask, asked, why = self.prompt("draft", task=run.task), set[str](), "The rounds are used up"
         for round in range(self.rounds + 1):
-            if ask in asked and self.repeats:
+            if ask in asked:  # at temperature 0 the same request gets the same reply
                 why = "Another round would ask the same again and get the same"
                 break
             asked.add(ask)
@@ -72,12 +69,11 @@ class Reflective(Agent):
                 text = (await self.model.chat(ask)).text
                 run.answer = run.answer or text
                 drafts.append(await self.score(text))
-            best = max(drafts, key=lambda draft: draft.met)
-            run.answer = best.text
+            run.answer = (best := max(drafts, key=lambda draft: draft.met)).text
             if self.done(drafts):
                 why = "No further round was wanted"
                 break
-            ask = self.prompt("revise", advice=drafts[-1].advice, text=text)
+            ask = self.prompt("revise", task=run.task, advice=drafts[-1].advice, text=text)
         if best.met < len(self.criteria):
             run.why = f"{why}; the best draft meets {best.met} of {len(self.criteria)} criteria."
 
@@ -93,10 +89,14 @@ class Reflective(Agent):
     async def advice(self, text: str, criterion: Criterion) -> str:
         """What to change so that the text meets a criterion; "" if it does."""
         if criterion.check:
-            return criterion.check(text)
-        said = await self.judge.chat(self.prompt("judge", text=text, criterion=criterion.text), schema=Verdict)
+            if not isinstance(said := criterion.check(text), str | None):
+                raise LabError(
+                    f"A check gives advice, or '' for a good text; that of {criterion.text!r} gave {said!r}."
+                )
+            return said or ""
+        reply = await self.judge.chat(self.prompt("judge", text=text, criterion=criterion.text), schema=Verdict)
         try:
-            verdict = said.parse(Verdict)
+            verdict = reply.parse(Verdict)
         except ModelError:  # a judge that cannot be read has not said yes
             return criterion.text
         return "" if verdict.meets else verdict.advice or criterion.text
