@@ -1,4 +1,4 @@
-"""What chapters 07 and 08 measure with: facts from the shop, checks of a guide and of posts."""
+"""What chapter 07 measures with: facts from the shop, and checks of a guide."""
 
 import json
 from importlib import import_module
@@ -11,7 +11,7 @@ import pytest
 from shop import Shop, lay_out
 
 pytestmark = pytest.mark.anyio
-plan, mend = import_module("chapters.ch07"), import_module("chapters.ch08")
+plan = import_module("chapters.ch07")
 
 
 @pytest.fixture(scope="module")
@@ -99,11 +99,3 @@ def test_a_guide_is_wrong_when_a_part_is_missing_or_disagrees(shop: Shop, old: s
     guide = lambda text: plan.Guide(Writer(), shop, list(GOOD)).read(text).faults()  # noqa: E731
     assert guide(text) == []
     assert fault in "; ".join(guide(text.replace(old, new, 1)))
-
-
-async def test_each_round_has_a_row_also_where_the_run_has_ended_before() -> None:
-    post, writer = mend.POSTS["market"], Writer("Come!", "Come!")
-    run = await mend.Reflective(writer, post.checks, rounds=3).run("Write.")
-    rows = mend.by_round(run, post)
-    assert (len(writer.asked), [row["round"] for row in rows]) == (2, [0, 1, 2, 3])
-    assert [row["stopped"] for row in rows] == [False, False, True, True]

@@ -19,7 +19,6 @@ from test_notebook_rules import NOT_YET
 CHAPTERS = {row["id"][:2]: row for row in json.loads((settings.DATA / "chapters.json").read_text(encoding="utf-8"))}
 NOTES = {file.stem: file.read_text(encoding="utf-8") for file in sorted((routes.TEACH / "notes").glob("*.md"))}
 SHORT = {
-    "08",
     "09",
     "11",
     "14",

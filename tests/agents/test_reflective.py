@@ -1,10 +1,12 @@
 """Drafts, judges, revisions: the best draft is the answer, not the last."""
 
 import json
+from typing import Any
 
 import pytest
 from scripted import Script
 
+from llmlab import LabError
 from llmlab.agents import Criterion, Reflective
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("nothing_left")]
@@ -70,6 +72,38 @@ async def test_a_criterion_in_words_is_judged_by_the_judge() -> None:
     assert "by this advice: be kinder" in writer.said[1]
     assert judge.said[1].startswith("Text: Better.\nCriterion: It is kind.\nDoes the text meet the criterion?")
     assert judge.asked[0]["response_format"]["json_schema"]["name"] == "Verdict"
+
+
+async def test_the_prompt_for_a_revision_may_hold_the_task() -> None:
+    script = Script("x", "x a")
+    again = {"revise": "{task} Not {text}: {advice}."}
+    assert (await Reflective(script.model, [has("a")], prompts=again).run("Write.")).answer == "x a"
+    assert script.said[1] == "Write. Not x: add a."
+
+
+@pytest.mark.parametrize("gives", [True, False, 3, ["add a"]])
+async def test_a_check_that_gives_no_words_is_named_and_nothing_means_fine(gives: Any) -> None:
+    script = Script("x", "x")
+    run = await Reflective(script.model, [Criterion("It is short.", lambda text: gives)]).run("Write.")
+    assert (run.stopped, run.answer, len(script.asked)) == ("error", "x", 1)
+    assert run.why == f"A check gives advice, or '' for a good text; that of 'It is short.' gave {gives!r}."
+    run = await Reflective(script.model, [Criterion("It is short.", lambda text: None)]).run("Write.")  # type: ignore[arg-type, return-value]
+    assert (run.stopped, run.why) == ("done", "")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"criteria": [str.upper]}, "Reflective takes criteria: "),
+        ({"rounds": "two"}, "but got 'two'"),
+        ({"judge": "a model"}, "but got 'a model'"),
+        ({"round": 1}, "did you mean rounds?"),
+    ],
+)
+async def test_a_slip_in_its_arguments_is_named(given: Any, said: str) -> None:
+    with pytest.raises(LabError) as caught:
+        Reflective(None, **{"criteria": [has("a")], **given})
+    assert said in str(caught.value)
 
 
 @pytest.mark.parametrize("said", [verdict(False), "Quite good!", '{"meets": true, "score": 11, "advice": ""}'])

@@ -1,287 +1,279 @@
-"""Chapter 08: short posts from the shop's documents, judged and revised round by round; and how good the judges are.
+"""Chapter 08: queries for a database whose columns the writer does not know, and what a second and a third try bring.
 
-What a program can check (length, facts, a question at the end), it checks. The tone is left to a judge, a model.
+The database is the evaluator: it says what is wrong with a query that does not run, or finds nothing. Whether the rows are
+those that the question asks for, it does not know; the known answers of chapter 05's questions do.
 """
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from llmlab import Model, Reply, Step, Trace, connect
-from llmlab.agents import Criterion, Reflective, Run
-from llmlab.agents.reflective import Draft, Verdict
-from llmlab.measure import Measured, Row, made_with
-from shop import Shop, lay_out
+from chapters import ch05
+from chapters.ch08 import judging, posts
+from llmlab.errors import ToolError
+from llmlab.llm.chat import Model
+from llmlab.llm.reply import Message, Reply
+from llmlab.llm.weights import CATALOGUE
+from llmlab.measure import Measured, Row, Told, kept, made_with, share
+from llmlab.show.view import View, table_of
+from shop import world
 
-COLUMNS = ("part", "variant", "round", "criterion", "meets")  # by which `llmlab measure` tells the rows apart
-ROUNDS = 3
-TONE = "The tone is friendly and inviting."
+STANDARD = CATALOGUE["standard"].name
+COLUMNS = ("part", "variant", "round", "before", "criterion", "meets")  # by which `llmlab measure` tells the rows apart
+REVIEWED = 30  # queries that the model reviews itself
+ROUNDS = 2  # further tries
+MOST, FOUND = 120, 100  # tokens of a query, and of what a review finds
+SIDE_BY_SIDE = 4  # requests at a time: the model in the box has so many slots
+EACH = 16  # right and wrong queries for the judges
+OLD = 40  # questions of chapter 05
+HELD = 4  # with every fourth question the prompts were worded; the others are measured
+TASK = (
+    "A shop's SQLite database has the tables customers, orders, items and returns.\n\n"
+    "{question} Write the SQLite query. Reply with the query only."
+)
+REVISE = "{task}\n\nAn earlier query failed. {advice}"
+SHOWING = "{task}\n\nThis query was tried:\n{text}\n{advice}\n\nWrite a query that works. Reply with the query only."
+WRONG = "It is wrong."
+MESSAGE, SHOWN, ERROR, BARE, FRESH = WAYS = (
+    "error and columns",
+    "the same, draft shown",
+    "the error alone",
+    "only: it is wrong",
+    "a fresh draft",
+)
+DOUBT = "That is wrong. Write the right query. Reply with the query only."
+FIND = "Review your query and find problems with it."
+IMPROVE = "Based on the problems you found, improve your query. Reply with the query only."
+TABLES = {line.split()[2]: re.findall(r"[(,] ?(\w+) ", line[line.index("(") :]) for line in world.SCHEMA.splitlines()}
 
 
 @dataclass(frozen=True)
-class Post:
-    """A passage of a document, to be made a post of at most so many words that says some facts (by name) of it."""
+class Question:
+    """A question to the shop's database, and a query whose rows are known to be right."""
 
-    document: str
-    first: str
-    last: str
-    words: int
-    facts: dict[str, str]
-
-    def text(self, shop: Shop) -> str:
-        """The passage, from its first words to its last."""
-        whole = " ".join((shop.documents / f"{self.document}.md").read_text(encoding="utf-8").split())
-        start = whole.index(self.first)
-        return whole[start : whole.index(self.last, start) + len(self.last)]
-
-    def task(self, shop: Shop) -> str:
-        """What the writer is asked. All that a program will check is said here."""
-        names = " and ".join(self.facts)
-        return (
-            f"Turn the text into a post of at most {self.words} words with {names} in it. "
-            f"End with a question to the reader.\n\n{self.text(shop)}"
-        )
+    db: Path
+    number: int
+    text: str
+    gold: str = ""
 
     @property
-    def checks(self) -> list[Criterion]:
-        """What a program checks; the tone is not among it."""
-        facts = [Criterion(f"The text says {name}.", says(name, fact)) for name, fact in self.facts.items()]
-        return [Criterion(f"At most {self.words} words.", at_most(self.words)), *facts, Criterion("A question.", asks)]
+    def task(self) -> str:
+        """What the writer is asked: the tables by their names only."""
+        return TASK.format(question=self.text)
 
     @property
-    def criteria(self) -> list[Criterion]:
-        """The checks, and one criterion for a judge."""
-        return [*self.checks, Criterion(TONE)]
+    def with_tables(self) -> str:
+        """The same, with the columns of the tables that it needs, as in chapter 05."""
+        return f"{world.tables(*ch05.tables_of(self.gold))}\n\n{self.text} Write the SQLite query. Reply with the query only."
 
-    def met(self, text: str) -> int:
-        """How many of the checks a text passes."""
-        return sum(not c.check(text) for c in self.checks if c.check)
+    def error(self, reply: str) -> str:
+        """What the database says against the query in a reply, or ""."""
+        return error(self.db, sql_of(reply))
 
+    def complaint(self, reply: str) -> str:
+        """The same, with the columns of the tables that the query names."""
+        said = self.error(reply)
+        return f"{said} {columns(sql_of(reply))}".strip() if said else ""
 
-def at_most(words: int) -> Callable[[str], str]:
-    """A check of the length."""
-
-    def check(text: str) -> str:
-        return "" if len(text.split()) <= words else f"Too long: at most {words} words. Leave out what says nothing."
-
-    return check
-
-
-def says(name: str, fact: str) -> Callable[[str], str]:
-    """A check that a text holds a fact: "15.00 euros" is said as "15", too."""
-    needed = fact.removesuffix(" euros").removesuffix(".00")
-    pattern = re.compile(rf"(?<![\d.]){re.escape(needed)}(?!\d)", re.I)
-
-    def check(text: str) -> str:
-        return "" if pattern.search(text) else f"Mention {name} ({fact})."
-
-    return check
+    def right(self, reply: str) -> bool:
+        """Whether the rows are the right ones."""
+        return not ch05.sql_fails(self.db, sql_of(reply), self.gold)
 
 
-def asks(text: str) -> str:
-    """A check that a text ends with a question."""
-    return "" if text.rstrip().endswith("?") else "Add a question to the reader at the end."
+def sql_of(reply: str) -> str:
+    """The query in a reply, without what Markdown puts around it."""
+    return ch05.sql_of(reply).strip("`")
 
 
-POSTS = {
-    "gift box": Post(
-        "gift-box", "The gift box has been", "its parts.", 25, {"the price": "29.00 euros", "the cup": "blue cup"}
-    ),
-    "tasting": Post(
-        "tasting-evenings", "An evening costs", "days before.", 20, {"the price": "15.00 euros", "the places": "12"}
-    ),
-    "parcels": Post(
-        "shipping", "We ship within", "2 to 3 working days.", 25, {"the country": "Ireland", "the price": "4.50 euros"}
-    ),
-    "grinder": Post(
-        "hand-grinder", "A grinder for", "for 2 years", 25, {"the price": "58.00 euros", "the guarantee": "2 years"}
-    ),
-    "opening": Post(
-        "opening-hours", "The shop is in", "Monday: closed", 15, {"the street": "Quay Lane 7", "Saturday": "17:00"}
-    ),
-    "Christmas": Post(
-        "opening-hours",
-        "Christmas 2026: on",
-        "as usual.",
-        25,
-        {"Christmas Eve": "14:00", "the last day": "28 December"},
-    ),
-    "market": Post(
-        "opening-hours",
-        "During the Christmas market",
-        "to 20:00.",
-        20,
-        {"the place": "Eyre Square", "the end": "20:00"},
-    ),
-    "returns": Post(
-        "returns-policy", "A customer may send", "unopened.", 25, {"the time limit": "30 days", "the coffee": "coffee"}
-    ),
-    "roasting": Post(
-        "roasting", "Kamil roasts each", "250 grams.", 20, {"the name": "Kamil", "the second day": "Thursday"}
-    ),
-    "boxes": Post(
-        "glass-cups", "So we have packed", "broken since.", 15, {"the boxes": "double boxes", "the month": "September"}
-    ),
-    "beans": Post(
-        "brewing-coffee", "Beans keep their", "the fridge.", 15, {"the time": "8 weeks", "the fridge": "fridge"}
-    ),
-    "burrs": Post(
-        "hand-grinder", "Grinding 18 grams", "with a coin.", 25, {"the brush": "brush", "the price": "12.00 euros"}
-    ),
-}
-
-# A criterion, a text, and whether it is met: the answers on prices and questions are a program's, those on tone ours.
-JUDGED = [
-    ("It says the price.", "The blue cup costs 14 euros and is made by hand in County Clare.", True),
-    ("It says the price.", "Our teapot is back. You pay 34 euros for it.", True),
-    ("It says the price.", "A parcel costs 4.50 euros. It takes two to three working days.", True),
-    ("It says the price.", "Spare burrs are 12 euros and can be changed at home.", True),
-    ("It says the price.", "The travel mug holds half a litre and comes from Leeds.", False),
-    ("It says the price.", "Our oolong is back from Shizuoka. Only 40 bags are left.", False),
-    ("It says the price.", "On Thursday at 19:00 we taste spiced teas. There are 12 places.", False),
-    ("It says the price.", "The hand grinder has 24 steps and weighs 510 grams.", False),
-    ("It ends with a question.", "We roast on Tuesday and Thursday. When will you come?", True),
-    ("It ends with a question.", "Chai is back on the shelf. Do you like it with milk?", True),
-    ("It ends with a question.", "The stall is open until 20:00. Shall we keep a cup for you?", True),
-    ("It ends with a question.", "Our cups now travel in double boxes. Have you tried one?", True),
-    ("It ends with a question.", "The shop is closed on Sunday and Monday.", False),
-    ("It ends with a question.", "Do you like tea? Then come to our tasting evening.", False),
-    ("It ends with a question.", "Beans keep their taste for 8 weeks.", False),
-    ("It ends with a question.", "Who wants a new kettle? We have ten of them.", False),
-    (TONE, "Come in from the cold! We have warm chai and a seat for you.", True),
-    (TONE, "We are so glad that you like our cups, and we look forward to your visit!", True),
-    (TONE, "Good morning, dear tea friends! Would you like to taste our new oolong with us?", True),
-    (TONE, "Thank you for your patience. Your teapot is on its way, and we hope that you will love it!", True),
-    (TONE, "Return it within 30 days or keep it. No exceptions.", False),
-    (TONE, "You did not read the opening hours. It is your own fault that the door was closed.", False),
-    (TONE, "Do not ask us about the alarm. Pay and leave.", False),
-    (TONE, "Complaints about broken cups bore us. Buy a better one.", False),
-]
+def error(db: Path, sql: str) -> str:
+    """What is wrong with a query, as far as its database can tell: it does not run, or finds nothing. Else ""."""
+    try:
+        found = world.query(db, sql)
+    except ToolError as refused:
+        return f"{str(refused).rstrip('.')}."
+    nothing = all(value is None for row in found.rows for value in row)
+    return "It runs, but finds nothing." if nothing else ""
 
 
-class Anew:
-    """For comparison: a writer that takes no advice. Whatever it is asked, it does the first task again, by chance."""
-
-    def __init__(self, model: Model) -> None:
-        self.model, self.asked = model, list[str]()
-
-    async def chat(self, ask: str, **options: Any) -> Reply:
-        """The first draft is the same as with advice: the most likely one."""
-        self.asked.append(ask)
-        tries = len(self.asked) - 1
-        return await self.model.chat(self.asked[0], temperature=0.8 if tries else 0.0, seed=tries, **options)
+def columns(sql: str) -> str:
+    """Which columns the tables have that a query names."""
+    used = [name for name in TABLES if re.search(rf"\b{name}\b", sql, re.IGNORECASE)]
+    return " ".join(f"The table {name} has the columns {', '.join(TABLES[name])}." for name in used)
 
 
-class Chances(Reflective):
-    """Its writer may write something new each time, whatever it is asked."""
-
-    repeats = False
-
-
-def new_drafts(model: Model, post: Post, rounds: int = ROUNDS) -> Reflective:
-    """As many drafts as with advice, but without any; a program scores them, and the best one is the answer."""
-    return Chances(Anew(model), post.checks, rounds=rounds)  # type: ignore[arg-type]  # all that is asked is `chat`
+def questions(db: Path) -> list[Question]:
+    """The forty SQL questions of chapter 05, and twenty-four more in the same style."""
+    more = json.loads(Path(__file__).with_name("more.json").read_text(encoding="utf-8"))
+    pairs = [(text, gold) for _, text, gold in ch05.tasks_of("sql")] + [(text, gold) for text, gold in more]
+    return [Question(db, number, text, gold) for number, (text, gold) in enumerate(pairs)]
 
 
-def by_round(run: Run, post: Post, rounds: int = ROUNDS) -> list[Row]:
-    """One row a round: the checks met by its draft and by the best so far, and what the run had cost until then.
+def measured(db: Path) -> list[Question]:
+    """Those with which no prompt was worded: not every fourth of chapter 05's, and all of the others."""
+    return [each for each in questions(db) if each.number >= OLD or each.number % HELD]
 
-    A run that stopped early keeps its last values: it costs nothing more, and nothing changes. It may have stopped because
-    a verdict could not be read; the first draft, which nobody has scored then, counts as it stands.
-    """
-    drafts = run.notes["drafts"] or [Draft(str(run), 0, "")]
-    spans = [s for s in run.trace.part(run.part) if s.kind == "span" and s.name.startswith("round ")]
-    rows: list[Row] = []
-    calls = tokens = 0
-    for number in range(rounds + 1):
-        if number < len(spans):
-            inside = [s for s in run.trace.children(spans[number].id) if s.kind == "model"]
-            calls, tokens = calls + len(inside), tokens + sum(tokens_of(s) for s in inside)
-        so_far = drafts[: number + 1]
-        best = max(so_far, key=lambda d: d.met).text
-        rows.append(
-            {
-                "round": number,
-                "right": post.met(best) == len(post.checks),
-                "last right": post.met(so_far[-1].text) == len(post.checks),
-                "met": post.met(so_far[-1].text),
-                "best met": post.met(best),
-                "stopped": number >= len(drafts),
-                "calls": calls,
-                "tokens": tokens,
-                "text": so_far[-1].text[:200],
-            }
-        )
+
+# The measurement
+
+
+async def ask(model: Model, messages: str | list[Message], **options: Any) -> Reply:
+    """One call for a query."""
+    return await model.chat(messages, **{"max_tokens": MOST, **options})
+
+
+def request(question: Question, way: str, last: str) -> str:
+    """What the writer is asked after a draft that the database refuses."""
+    if way == FRESH:
+        return question.task
+    advice = {ERROR: question.error(last), BARE: WRONG}.get(way) or question.complaint(last)
+    return (SHOWING if way == SHOWN else REVISE).format(task=question.task, text=last, advice=advice)
+
+
+async def tries(model: Model, question: Question, way: str, first: Reply) -> list[Row]:
+    """One row a round, until the database is content or the same would be asked again; then its last values stay."""
+    rows, asked = list[Row](), set[str]()
+    reply, spent, calls = first, first.input_tokens + first.output_tokens, 1
+    for number in range(ROUNDS + 1):
+        again = request(question, way, reply.text)
+        if number and not rows[-1]["content"] and again not in asked:
+            chance = {"temperature": 0.8, "seed": number} if way == FRESH else {}
+            asked |= set() if chance else {again}
+            reply = await ask(model, again, **chance)
+            spent, calls = spent + reply.input_tokens + reply.output_tokens, calls + 1
+        said = question.error(reply.text)
+        row = {"part": "rounds", "variant": way, "task": question.number, "round": number}
+        row |= {"right": question.right(reply.text), "content": not said, "calls": calls, "tokens": spent}
+        rows.append({**row, "said": said, "text": sql_of(reply.text)})
     return rows
 
 
-def tokens_of(step: Step) -> int:
-    """Tokens in and out of a model call."""
-    return sum(step.get(f"gen_ai.usage.{way}_tokens") or 0 for way in ("input", "output"))
+async def review(model: Model, question: Question) -> list[Row]:
+    """No database: with the columns in sight, the model writes, looks for problems itself, and improves its query."""
+    first = await ask(model, question.with_tables)
+    found = await ask(model, said(question, first, FIND), max_tokens=FOUND)
+    better = await ask(model, [*said(question, first, FIND), *said(None, found, IMPROVE)])
+    return [{**outcome("its own review", question, first, found, better), "found": found.text}]
 
 
-def worse(rows: Sequence[Row]) -> list[Row]:
-    """The rows whose draft meets fewer checks than the one of the round before."""
-    return [b for a, b in pairwise(rows) if b["round"] == a["round"] + 1 and b["met"] < a["met"]]
+async def doubt(model: Model, question: Question) -> list[Row]:
+    """An evaluator that is no good: whatever the query, it is told to be wrong."""
+    first = await ask(model, question.with_tables)
+    return [outcome("told: it is wrong", question, first, await ask(model, said(question, first, DOUBT)))]
 
 
-async def rounds_of(
-    agents: dict[str, Callable[[Post], Reflective]], posts: dict[str, Post], told: Callable[[Row], None] | None = None
-) -> list[Row]:
-    """Every agent writes every post; one row a round."""
-    rows = []
+def said(question: Question | None, reply: Reply, then: str) -> list[Message]:
+    """The task (at the beginning), a reply, and what it is answered."""
+    asked: list[Message] = [{"role": "user", "content": question.with_tables}] if question else []
+    return [*asked, {"role": "assistant", "content": reply.text}, {"role": "user", "content": then}]
+
+
+def outcome(variant: str, question: Question, first: Reply, *later: Reply) -> Row:
+    """What has become of a query. A reply without a query leaves it as it was."""
+    last = later[-1].text if re.search(r"\bselect\b", later[-1].text, re.IGNORECASE) else first.text
+    row: Row = {"part": "review", "variant": variant, "task": question.number, "calls": len(later)}
+    row |= {"before": question.right(first.text), "right": question.right(last), "first": sql_of(first.text)}
+    return {**row, "tokens": sum(r.input_tokens + r.output_tokens for r in later), "text": sql_of(later[-1].text)}
+
+
+async def rounds_of(model: Model, question: Question) -> list[Row]:
+    """The three ways; the first draft is asked for once."""
+    first = await ask(model, question.task)
+    return [row for way in WAYS for row in await tries(model, question, way, first)]
+
+
+async def tried(model: Model, some: Sequence[Question]) -> Measured:
+    """The three ways on some questions, one after the other."""
+    return Measured([row for each in some for row in await rounds_of(model, each)], made_with(model))
+
+
+def jobs(model: Model, db: Path) -> dict[str, Callable[[], Awaitable[list[Row]]]]:
+    """What is measured, in parts that can be done one by one: all of it on the standard model, the judging on others."""
+    work: dict[str, Callable[[], Awaitable[list[Row]]]] = {}
+    if model.name == STANDARD:
+        work |= {f"rounds {q.number}": lambda q=q: rounds_of(model, q) for q in measured(db)}  # type: ignore[misc]
+        work |= {f"review {q.number}": lambda q=q: review(model, q) for q in measured(db)[:REVIEWED]}  # type: ignore[misc]
+        work |= {f"doubt {q.number}": lambda q=q: doubt(model, q) for q in measured(db)[:REVIEWED]}  # type: ignore[misc]
+        work |= {f"post {name}": lambda name=name: posts.revised(model, name) for name in posts.POSTS}  # type: ignore[misc]
+    work["sentences"] = lambda: judging.all_of(model, judging.texts())
+    return work
+
+
+async def full(model: Model, told: Told = None) -> Measured:
+    """All of it, several at a time."""
+    free, rows = asyncio.Semaphore(SIDE_BY_SIDE), list[Row]()
+
+    async def done(job: Callable[[], Awaitable[list[Row]]]) -> None:
+        async with free:
+            made = await job()
+        rows.extend(made)
+        if told:
+            told(made[-1])
+
+    with laid_out() as db:
+        await asyncio.gather(*map(done, jobs(model, db).values()))
+        cases = drafts(db, rows if model.name == STANDARD else standard())
+        await asyncio.gather(*(done(lambda case=case: judging.all_of(model, [case])) for case in cases))  # type: ignore[misc]
+    return Measured(rows, made_with(model))
+
+
+@contextmanager
+def laid_out() -> Iterator[Path]:
+    """The shop's database in a folder that is gone afterwards."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        shop = lay_out(Path(folder) / "shop")
-        for task, post in posts.items():
-            for name, agent in agents.items():
-                run = await agent(post).run(post.task(shop))
-                same = [{"variant": name, "task": task, **row} for row in by_round(run, post)]
-                rows += same
-                if told:
-                    told(same[-1])
-    return rows
+        yield world.lay_out(Path(folder) / "shop").db
 
 
-async def verdicts(
-    judges: dict[str, Model], cases: Sequence[tuple[str, str, bool]], told: Callable[[Row], None] | None = None
-) -> list[Row]:
-    """What each judge says of texts whose verdict is known."""
+def drafts(db: Path, rows: Sequence[Row]) -> list[judging.Judged]:
+    """For judges: sixteen first drafts that are right (with the columns in sight) and sixteen that are wrong (without)."""
+    known = {question.number: question for question in questions(db)}
+    right = [(row["task"], row["first"]) for row in rows if row["variant"] == "its own review" and row["before"]]
+    first = [row for row in rows if row["part"] == "rounds" and row["variant"] == MESSAGE and row["round"] == 0]
+    wrong = [(row["task"], row["text"]) for row in first if not row["right"]]
+    cases = [(right, True), (wrong, False)]
+    return [(criterion(known[n]), text, truth) for some, truth in cases for n, text in sorted(some)[:EACH]]
+
+
+def criterion(question: Question) -> str:
+    """What a judge is asked about a query."""
+    return f"{judging.QUERY}: {question.text} The tables are:\n{world.tables(*ch05.tables_of(question.gold))}"
+
+
+def standard() -> list[Row]:
+    """The kept rows of the standard model, whose drafts the judges of other sizes get."""
+    return [row for each in kept("08") if each.about["model"] == STANDARD for row in each.rows]
+
+
+# Tables
+
+
+def repaired(measured: Measured) -> View:
+    """For each way: right queries round by round, how many only content the database, and all that was paid."""
     rows = []
-    ask = Reflective.prompts["judge"]
-    with Trace("judges"):
-        for criterion, text, truth in cases:
-            for name, judge in judges.items():
-                asked = ask.replace("{text}", text).replace("{criterion}", criterion)
-                reply = await judge.chat(asked, schema=Verdict, max_tokens=120)
-                said = '"meets": true' in reply.text  # also in a verdict whose advice was too long
-                row = {"variant": name, "task": text, "criterion": criterion, "meets": truth, "said": said}
-                rows.append({**row, "right": said == truth, "tokens": reply.input_tokens + reply.output_tokens})
-                if told:
-                    told(rows[-1])
-    return rows
+    for way in WAYS:
+        last = [row for row in measured.rows if row["variant"] == way and row["round"] == ROUNDS]
+        only = sum(row["content"] and not row["right"] for row in last)
+        right = [share(*measured.rate(variant=way, round=number)) for number in range(ROUNDS + 1)]
+        rows.append([way, *right, only, sum(row["calls"] for row in last), sum(row["tokens"] for row in last)])
+    rounds = ["right at first", *(f"after {n} more" for n in range(1, ROUNDS + 1))]
+    return table_of(["way", *rounds, "run, but wrong", "calls", "tokens"], rows, measured.label)
 
 
-def judges_of(model: Model, other: Model) -> dict[str, Model]:
-    """The writer itself, and the other model by its name; where both are the same there is one judge."""
-    same = (model.source, model.name, model.provenance) == (other.source, other.name, other.provenance)
-    return {"the same model": model} if same else {"the same model": model, other.name: other}
-
-
-async def full(model: Model, told: Callable[[Row], None] | None = None) -> Measured:
-    """Twelve posts with each judge and without advice, for three rounds; 24 verdicts by each judge."""
-    judges = judges_of(model, await connect("small", label="judge"))
-    agents: dict[str, Callable[[Post], Reflective]] = {
-        f"judge: {name}": lambda post, judge=judge: Reflective(model, post.criteria, judge=judge, rounds=ROUNDS)  # type: ignore[misc]
-        for name, judge in judges.items()
-    }
-    agents["no judge, checks only"] = lambda post: Reflective(model, post.checks, rounds=ROUNDS)
-    agents["no advice, new drafts"] = lambda post: new_drafts(model, post)
-    rows = [{"part": "rounds", **row} for row in await rounds_of(agents, POSTS, told)]
-    judged = await verdicts(judges, JUDGED, told)
-    return Measured([*rows, *({"part": "judges", **row} for row in judged)], made_with(model))
+def agreement(judged: Measured) -> View:
+    """For each judge: how often it says yes to what meets the criterion, and no to what does not; sentences and queries."""
+    rows = []
+    for (size,) in judged.by("model"):
+        for name, query in (("sentences", False), ("queries", True)):
+            of = [row for row in judged.rows if row["model"] == size and (row["criterion"] == judging.QUERY) == query]
+            if of:
+                same = Measured(of)
+                parts = [same.rate(), *(same.rate(meets=meets) for meets in (True, False))]
+                rows.append([size, name, *(share(*part) if part[1] else "–" for part in parts)])
+    return table_of(["judge", "of", "agrees", "where it is met", "where it is not"], rows)
