@@ -1,0 +1,97 @@
+"""Chapter 03: three products in miniature, each around a model that nobody here trained, and what the check of one gains.
+
+`eyes` describes a picture, `teacher` makes a language lesson, `desk` helps with a document; `german` is what the check reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+from chapters.ch03.teacher import Made, Slot, make, slots, unchecked
+from llmlab.llm.chat import Message, Model
+from llmlab.measure import Measured, Row, Told, made_with, share
+from llmlab.show.view import View, table_of
+
+COLUMNS = ("variant", "kind")  # by which `llmlab measure` tells the rows apart
+FIRST, CHECKED, UNTOLD, CONTROL = (
+    "first draft",
+    "check, reason told",
+    "check, from the start",
+    "as many calls, no check",
+)
+SIDE_BY_SIDE = 4  # requests at a time: the model in the box has so many slots
+LIVE, FULL = {"each": 2, "seed": 3}, {"each": 10, "seed": 16}
+
+
+def row_of(variant: str, made: Made, drafts: int | None = None) -> Row:
+    """What became of a slot, for a row; with `drafts`, after so many of them."""
+    some = made.drafts[:drafts]
+    last, spent = some[-1], [draft.reply for draft in some]
+    tokens = sum(reply.input_tokens + reply.output_tokens for reply in spent)
+    written = f"{last.item.german} | {last.item.english}" if last.item else last.reply.text[:100]
+    about = {"variant": variant, "kind": made.slot.kind, "task": f"{made.slot.topic}: {made.slot.what}"}
+    counted = {"right": not last.fault, "calls": len(some), "tokens": tokens}
+    return {**about, **counted, "fault": last.fault, "answer": written}
+
+
+async def all_of(some: Sequence[Slot], work: Callable[[Slot], Awaitable[Made]]) -> list[Made]:
+    """The same work for each slot, several at a time."""
+    free = asyncio.Semaphore(SIDE_BY_SIDE)
+
+    async def one(slot: Slot) -> Made:
+        async with free:
+            return await work(slot)
+
+    return list(await asyncio.gather(*(one(slot) for slot in some)))
+
+
+async def tried(model: Model, some: Sequence[Slot], told: Told = None, untold: bool = True) -> Measured:
+    """Each slot in each way, all from the same first draft; the control makes as many calls as the check on average."""
+    begun = dict(zip(some, await all_of(some, lambda slot: make(model, slot, tries=1)), strict=True))
+    checked = await all_of(some, lambda slot: make(model, slot, begun=begun[slot].drafts[0]))
+    rounds = max(2, round(fmean(len(made.drafts) for made in checked)))
+    others = {CONTROL: await all_of(some, lambda slot: unchecked(model, slot, rounds, begun[slot].drafts[0]))}
+    if untold:
+        others[UNTOLD] = await all_of(some, lambda slot: make(model, slot, told=False, begun=begun[slot].drafts[0]))
+    rows = [row_of(FIRST, made, 1) for made in checked] + [row_of(CHECKED, made) for made in checked]
+    rows += [row_of(variant, made) for variant, several in others.items() for made in several]
+    if told:
+        for row in rows:
+            told(row)
+    return Measured(rows, made_with(model))
+
+
+async def full(model: Model, told: Told = None) -> Measured:
+    """Thirty exercises, ten of each kind, in all ways."""
+    return await tried(model, slots(**FULL), told)
+
+
+def delivered(measured: Measured) -> View:
+    """For each way: the exercises that are right, the wrong ones that reach the learner, and those that were given up."""
+    rows = []
+    for (variant,), same in measured.by("variant").items():
+        right, of = sum(row["right"] for row in same), len(same)
+        gated = variant in (CHECKED, UNTOLD)  # what does not pass is not shown
+        calls = sum(row["calls"] for row in same)
+        rows.append([variant, share(right, of), 0 if gated else of - right, of - right if gated else 0, calls])
+    head = ["variant", "right (95 %)", "wrong, and shown", "given up", "calls"]
+    return table_of(head, rows, measured.label)
+
+
+def typed_and_sent(requests: Mapping[str, tuple[str, Sequence[Message]]]) -> View:
+    """For each app: what the person typed, and what is sent, in characters, by the role of the message and the kind of part."""
+    rows = []
+    for name, (typed, messages) in requests.items():
+        kinds = {"system": 0, "user": 0, "picture": 0}
+        for message in messages:
+            content: Any = message["content"]
+            pieces: list[Any] = [{"text": content}] if isinstance(content, str) else content
+            for piece in pieces:
+                text = piece.get("text")
+                kind = "picture" if text is None else "system" if message["role"] == "system" else "user"
+                kinds[kind] += len(piece["image_url"]["url"] if text is None else text)
+        rows.append([name, len(typed), *kinds.values()])
+    return table_of(["app", "the person typed", "sent as system", "sent as user", "sent as picture"], rows)
