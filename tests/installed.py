@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import jupyterlab
 import pytest
 
 from llmlab.settings import ROOT
@@ -46,6 +47,21 @@ def python(name: str, *packages: str) -> Path:
         if missing:
             subprocess.run([sys.executable, "-m", "venv", "--clear", FOLDER / name], check=True)
             install(found, "-m", "pip", "install", "--disable-pip-version-check", "--quiet", *packages)
+    return found
+
+
+def hub() -> Path:
+    """The Python of an environment that has JupyterHub, as teach/hub/requirements.txt pins it, and all that this one has."""
+    lines = (ROOT / "teach" / "hub" / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    found = python("hub", "-c", str(ROOT / "requirements.txt"), *(line for line in lines if not line.startswith("#")))
+    folder, ours = found.parents[1], Path(jupyterlab.__file__).parents[4]  # the folders of the two environments
+    [packages] = folder.glob("lib/python*/site-packages")
+    paths = [path for path in sys.path if Path(path).name == "site-packages"]
+    (packages / "ours.pth").write_text("\n".join([str(ROOT / "lib"), *paths]), encoding="utf-8")
+    for part in ("etc", "share"):  # JupyterLab's own files
+        (folder / part).mkdir(exist_ok=True)
+        (folder / part / "jupyter").unlink(missing_ok=True)
+        (folder / part / "jupyter").symlink_to(ours / part / "jupyter")
     return found
 
 

@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
+from classroom import teaching
+from llmlab import cli
 from llmlab.notebooks import chapter_files
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -127,20 +129,26 @@ def address(standard: None, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @pytest.fixture(scope="module")
-def opened(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """The browser on the address that the server printed."""
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Chromium, with a profile of its own."""
     ARTEFACTS.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         environment: Any = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path_factory.mktemp("chromium"))}
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, env=environment)
-        page = browser.new_page(viewport=WINDOW)
-        page.set_default_timeout(MINUTE)
-        page.add_init_script(path=Path(__file__).with_name("browser.js"))
-        lab = Lab(page)
-        page.goto(address)
-        page.wait_for_function(f"() => {FRONT}")
-        yield lab
+        yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def opened(address: str, browser: Browser) -> Lab:
+    """The browser on the address that the server printed."""
+    page = browser.new_page(viewport=WINDOW)
+    page.set_default_timeout(MINUTE)
+    page.add_init_script(path=Path(__file__).with_name("browser.js"))
+    lab = Lab(page)
+    page.goto(address)
+    page.wait_for_function(f"() => {FRONT}")
+    return lab
 
 
 NO_REPLAY = 'import os; os.environ["LLMLAB_REPLAY"] = ""'
@@ -372,3 +380,142 @@ def test_a_chapter_is_readable_in_both_themes_without_being_drawn_again(lab: Lab
 def test_the_page_talks_to_this_machine_only(lab: Lab) -> None:
     assert len(lab.visited) > 20
     assert [url for url in lab.visited if not re.match(r"(http|ws)://127\.0\.0\.1:|data:|blob:", url)] == []
+
+
+# What a teacher prints, projects and hands out: files, opened without a network
+
+ROUTE = """# An hour
+
+| Minutes | Chapter | Sections | What happens |
+|---|---|---|---|
+| 30 | 06 | One call, at once; By hand | Ask first. |
+| 30 | 13 | Just ask; By hand: the handshake; Side by side | Draw along. |
+"""
+ON_PAPER = """() => [...document.querySelectorAll('body *')].filter(e => {
+  const style = getComputedStyle(e), out = e.scrollHeight > e.clientHeight + 1 || e.scrollWidth > e.clientWidth + 1;
+  return e.checkVisibility() && e.clientHeight && out && /auto|scroll|hidden/.test(style.overflowX + style.overflowY);
+}).map(e => e.outerHTML.slice(0, 120))"""
+
+
+@pytest.fixture(scope="module")
+def papers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A hand-out, slides and the site, as the commands make them."""
+    folder = tmp_path_factory.mktemp("papers")
+    (folder / "teach" / "routes").mkdir(parents=True)
+    (folder / "teach" / "routes" / "hour.md").write_text(ROUTE, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(teaching, "TEACH", folder / "teach")
+        for argv in (["handout", "13"], ["handout", "06", "--solutions"], ["slides", "hour"], ["site"]):
+            assert cli.main([*argv, "--to", str(folder / argv[0])]) == 0
+    return folder
+
+
+@pytest.fixture(params=["light", "dark"])
+def alone(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
+    """A page without a network, in light or dark; what it logs as an error, and whatever it asks of others, is a failure."""
+    context = browser.new_context(viewport=WINDOW, color_scheme=request.param, offline=True)
+    page, wrong = context.new_page(), list[str]()
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+    page.on("request", lambda asked: wrong.append(asked.url) if not asked.url.startswith(("file:", "data:")) else None)
+    yield page
+    name = request.node.originalname.removeprefix("test_")
+    page.screenshot(path=ARTEFACTS / f"{name}_{request.param}.png")
+    context.close()
+    assert wrong == []
+
+
+def drawn(page: Page) -> None:
+    """All diagrams of the page are pictures with a name, and their sources are put aside."""
+    page.wait_for_function("() => typeof lab !== 'undefined' && lab.drawn")
+    page.evaluate("lab.drawn")
+    figures = page.locator("figure.diagram")
+    assert figures.count() > 0
+    assert page.locator("figure.diagram > svg").count() == figures.count()
+    assert page.locator("figure.diagram > svg:not([aria-labelledby])").count() == 0
+    assert page.locator("figure.diagram > pre:not([hidden])").count() == 0
+
+
+@pytest.mark.parametrize("name", ["13_mcp_on_the_wire", "06_chain_of_thought_solutions"])
+def test_a_handout_draws_its_diagrams_and_prints_all_of_itself(alone: Page, papers: Path, name: str) -> None:
+    alone.goto((papers / "handout" / f"{name}.html").as_uri())
+    drawn(alone)
+    assert alone.locator("html").get_attribute("data-scheme") == alone.evaluate(
+        "matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'"
+    )
+    ground = "getComputedStyle(document.body).backgroundColor"
+    before = alone.evaluate(ground)
+    alone.get_by_role("button", name="Light or dark").click()
+    assert alone.evaluate(ground) != before
+    alone.emulate_media(media="print")
+    alone.set_viewport_size({"width": 680, "height": 960})  # as wide as the text on A4
+    assert alone.evaluate(ground) == "rgb(255, 255, 255)", "paper is white"
+    assert alone.evaluate(ON_PAPER) == []
+    assert alone.evaluate("document.documentElement.scrollWidth") <= 680
+    assert len(alone.pdf()) > 50_000
+    alone.emulate_media(media="screen")
+
+
+def test_slides_go_on_with_the_arrow_keys_and_nothing_falls_off_them(alone: Page, papers: Path) -> None:
+    alone.goto((papers / "slides" / "hour_slides.html").as_uri())
+    drawn(alone)
+    alone.evaluate("ready")
+    shown = alone.locator(".slide.now")
+    expect(shown).to_have_count(1)
+    expect(shown).to_contain_text("An hour")
+    alone.keyboard.press("ArrowRight")
+    expect(shown).to_contain_text("Does thinking in steps help?")
+    alone.keyboard.press("End")
+    alone.keyboard.press("ArrowLeft")
+    last = alone.locator(".slide").count()
+    assert alone.url.endswith(f"#{last - 1}")
+    alone.keyboard.press("Home")
+    alone.get_by_role("button", name="▶").click()
+    alone.keyboard.press("n")
+    expect(alone.locator(".notes.now")).to_contain_text("Ask first.")
+    alone.keyboard.press("n")
+    sizes = "[...document.querySelectorAll('.content')].map(c => [c.scrollHeight - c.clientHeight, c.scrollWidth - c.clientWidth])"
+    assert [size for size in alone.evaluate(sizes) if max(size) > 1] == []
+    cut = "[...document.querySelectorAll('.diagram-slide .diagram > svg')].map(s => s.clientHeight - s.parentElement.clientHeight)"
+    assert max(alone.evaluate(cut)) <= 1
+    picture = alone.locator(".diagram-slide").first
+    alone.evaluate("go([...document.querySelectorAll('.slide')].findIndex(s => s.matches('.diagram-slide')))")
+    expect(picture.locator("svg")).to_be_visible()
+    assert len(re.findall(rb"/Type\s*/Page\b", alone.pdf(prefer_css_page_size=True))) == last, "a slide, a page"
+
+
+def test_the_site_is_searched_from_the_keyboard_and_leads_to_the_place(alone: Page, papers: Path) -> None:
+    alone.goto((papers / "site" / "index.html").as_uri())
+    alone.get_by_role("link", name="13 · MCP on the wire").click()
+    drawn(alone)
+    alone.keyboard.press("/")
+    alone.keyboard.type("context windo")
+    first = alone.locator("#results a").first
+    expect(first).to_contain_text("context window")
+    expect(first).to_contain_text("Glossary")
+    alone.keyboard.press("ArrowDown")
+    expect(first).to_be_focused()
+    alone.keyboard.press("Enter")
+    expect(alone.locator("dt:target")).to_have_text("context window")
+    alone.keyboard.press("/")
+    alone.keyboard.type("handshake lists")
+    expect(alone.locator("#results a").filter(has_text="By hand: the handshake")).to_have_count(1)
+    alone.keyboard.press("ArrowDown")
+    alone.keyboard.press("Escape")
+    expect(alone.locator("#results")).to_be_hidden()
+    expect(alone.get_by_role("searchbox")).to_be_focused()
+    alone.keyboard.press("Control+a")
+    alone.keyboard.type("zzzz")
+    expect(alone.locator("#results")).to_contain_text("Nothing has all of these words")
+    alone.keyboard.press("Escape")
+    expect(alone.locator("#results")).to_be_hidden()
+    alone.get_by_role("link", name="An hour").click()
+    expect(alone.get_by_role("table")).to_contain_text("Draw along.")
+    alone.get_by_role("table").get_by_role("link", name="06").click()
+    drawn(alone)
+    alone.set_viewport_size({"width": 420, "height": 800})  # a phone
+    assert alone.evaluate("document.documentElement.scrollWidth") <= 420
+    alone.set_viewport_size(WINDOW)
+    alone.emulate_media(media="print")
+    expect(alone.get_by_role("navigation", name="All pages")).to_be_hidden()
+    alone.emulate_media(media="screen")

@@ -79,7 +79,8 @@ async def test_a_kernel_with_the_two_lines_talks_to_the_class_model(
     stub: Stub, gateway: tuple[str, serving.Gateway], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, served = gateway
-    address, key = (line.split("=", 1)[1] for line in served.lines.splitlines())
+    address, key, classroom = (line.split("=", 1)[1] for line in served.lines.splitlines())
+    assert classroom == f"{address.removesuffix('/v1')}/?key={key}"
     model = await connect("endpoint", base_url=address, api_key=f"{key}.anna", model=None)
     stub.answers = [reply("Good morning.")]
     said = await model.chat("Hi", stream=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import json
+import os
 import secrets
 import socket
 from collections.abc import AsyncIterator
@@ -18,9 +18,11 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Receive, Scope, Send
 
+from classroom import keys
+from classroom.collecting import Collected
 from classroom.queueing import TooMany, Turns
 from llmlab import connect
 from llmlab.llm.chat import ADAPTER, LORA, Model
@@ -29,14 +31,16 @@ from llmlab.llm.local import SLOTS
 SERVED = ("chat/completions", "completions", "responses", "embeddings")  # of the model's API; nothing else goes through
 EXTRA = ("apply-template", "tokenize")  # llama.cpp's own: chapter 04 shows what the model reads
 PATIENCE = 10.0  # seconds; then a space goes out now and then, so that the reader's client goes on waiting
+ON_A_HUB = os.environ.get("JUPYTERHUB_SERVICE_PREFIX", "")  # where a hub that has started this shows its pages
 PAGE = Path(__file__).with_name("serving.html")
 
 
 class Gateway:
     """Stands before the model's server: asks for the key, puts requests in turn, and hands them on as they came."""
 
-    def __init__(self, model: Model, key: str, at_once: int, most: int = 32, lines: str = ""):
+    def __init__(self, model: Model, key: str, at_once: int, most: int = 32, lines: str = "", teacher: str = ""):
         self.model, self.key, self.turns, self.lines = model, key, Turns(at_once, most), lines
+        self.progress = Collected(lambda request: self.reader(request) is not None, teacher or secrets.token_hex(8))
         self.upstream = httpx2.AsyncClient(
             headers={"authorization": f"Bearer {model.client.api_key}"},
             timeout=httpx2.Timeout(None, connect=10),
@@ -46,15 +50,17 @@ class Gateway:
         asked = [Route(f"/v1/{name}", self.asked, methods=["POST"]) for name in SERVED]
         extra = [Route(f"/{name}", self.asked, methods=["POST"]) for name in EXTRA]
         looked = [Route("/v1/models", self.models), Route("/", self.page), Route("/status", self.status)]
-        self.app = Starlette(routes=[*asked, *extra, *looked])
+        routes: list[BaseRoute] = [*asked, *extra, *looked, *self.progress.routes]
+        if ON_A_HUB:
+            routes.append(Mount(ON_A_HUB.rstrip("/"), routes=[*looked, *self.progress.routes]))
+        self.app = Starlette(routes=routes)
 
     def reader(self, request: Request) -> str | None:
         """Who asks: the name behind the key (`key.anna`), else the address; None without the key."""
         given = request.headers.get("authorization", "").removeprefix("Bearer ") or request.query_params.get("key", "")
-        key, _, name = given.partition(".")
-        if not hmac.compare_digest(key.encode(), self.key.encode()):
+        if not keys.fits(given, self.key):
             return None
-        return name[:40] or (request.client.host if request.client else "somebody")
+        return given.partition(".")[2][:40] or (request.client.host if request.client else "somebody")
 
     async def models(self, request: Request) -> Response:
         """The one model that is served here."""
@@ -212,17 +218,25 @@ def address() -> str:
 
 @asynccontextmanager
 async def served(
-    host: str = "127.0.0.1", port: int = 0, key: str | None = None, at_once: int | None = None
+    host: str = "127.0.0.1",
+    port: int = 0,
+    key: str | None = None,
+    at_once: int | None = None,
+    teacher: str = "",
+    solutions: str = "",
 ) -> AsyncIterator[tuple[str, Gateway]]:
     """Serve the connected model until the block ends; gives the address and the gateway."""
     model, key = await connect(), key or secrets.token_hex(8)
     slots = at_once or (SLOTS if model.source == "embedded" else 16)
-    gateway = Gateway(model, key, slots)
+    gateway = Gateway(model, key, slots, teacher=teacher)
     config = uvicorn.Config(gateway.app, host, port, log_config=None, timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     listening = socket.create_server((host, port))
     where = f"http://{address() if host == '0.0.0.0' else host}:{listening.getsockname()[1]}"
-    gateway.lines = f"OPENAI_BASE_URL={where}/v1\nOPENAI_API_KEY={key}"
+    gateway.lines = f"OPENAI_BASE_URL={where}/v1\nOPENAI_API_KEY={key}\nLLMLAB_CLASSROOM={where}/?key={key}"
+    gateway.lines += f"\nLLMLAB_SOLUTIONS={solutions}" if solutions else ""
+    if ON_A_HUB:
+        gateway.lines = "# On this hub all of this is done already."
     task = asyncio.create_task(server.serve([listening]))
     try:
         yield where, gateway
@@ -233,15 +247,21 @@ async def served(
         await model.aclose()
 
 
-async def run(host: str, port: int, key: str | None, at_once: int | None) -> None:
-    """The command: say what everybody has to know, then serve until Ctrl+C."""
+async def run(host: str, port: int, key: str | None, at_once: int | None, solutions: str) -> None:
+    """The command: say what everybody has to know, then serve until Ctrl+C. Keys may come in the environment, too, where
+    a list of processes does not show them."""
     import segno
 
-    async with served(host, port, key, at_once) as (where, gateway):
+    key, teacher = key or os.environ.get("LLMLAB_CLASS_KEY"), os.environ.get("LLMLAB_TEACHER_KEY", "")
+    async with served(host, port, key, at_once, teacher, solutions) as (where, gateway):
         page = f"{where}/?key={gateway.key}"
+        if ON_A_HUB:  # its log is no place for keys
+            print(f"{gateway.model.name} is served to the hub, {gateway.turns.slots} requests at once.", flush=True)
+            await asyncio.Event().wait()
         print(f"{gateway.model.name} is served to the room, {gateway.turns.slots} requests at once.\n")
-        print("Everybody writes these two lines into the file .env of the kit's folder, and restarts the kernel:\n")
+        print("Everybody writes these lines into the file .env of the kit's folder, and restarts the kernel:\n")
         print(f"{gateway.lines}\n\nA name behind the key (…{gateway.key[-4:]}.anna) is shown on the page: {page}\n")
         segno.make(page).terminal(compact=True)
+        print(f"Where the class is, for you only: {where}/class?key={gateway.progress.key}\n")
         print("Stop with Ctrl+C.", flush=True)
         await asyncio.Event().wait()

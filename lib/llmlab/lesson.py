@@ -6,6 +6,7 @@ import difflib
 import json
 import os
 import warnings
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,12 +26,11 @@ from llmlab.show.widgets import Panel
 
 
 def kept() -> dict[str, dict[str, Any]]:
-    """All that is kept, by its kind: opened, guesses, passed, hints; empty if the file cannot be read."""
-    nothing: dict[str, dict[str, Any]] = {"opened": {}, "guesses": {}, "passed": {}, "hints": {}}
+    """All that is kept, by its kind: opened, guesses, passed, tries, hints, solutions, class; empty if unreadable."""
     try:
-        return nothing | json.loads((settings.load().state / "progress.json").read_text(encoding="utf-8"))
+        return defaultdict(dict, json.loads((settings.load().state / "progress.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
-        return nothing
+        return defaultdict(dict)
 
 
 def keep(section: str, name: str, value: Any) -> None:
@@ -41,8 +41,7 @@ def keep(section: str, name: str, value: Any) -> None:
         with FileLock(folder / "progress.lock", timeout=10):
             everything = kept()
             everything[section][name] = value
-            part = folder / "progress.tmp"
-            part.write_text(json.dumps(everything, indent=1), encoding="utf-8")
+            (part := folder / "progress.tmp").write_text(json.dumps(everything, indent=1), encoding="utf-8")
             part.replace(folder / "progress.json")
     except (OSError, NotImplementedError) as error:  # a chapter has to run in a folder that cannot be written, too
         warnings.warn(f"Your progress cannot be kept ({error}); name a folder in LLMLAB_STATE.", stacklevel=3)
@@ -125,8 +124,7 @@ _asked: dict[str, list[str]] = {}
 def predict(name: str, question: str, options: Sequence[str]) -> Panel:
     """Ask for a guess. Choose with the mouse, with Tab and Space, or by `lesson.guess(name, number)`."""
     _asked[name] = list(options)
-    earlier = kept()["guesses"].get(name)
-    chosen = earlier if earlier in options else None
+    chosen = earlier if (earlier := kept()["guesses"].get(name)) in options else None
     radio = ipywidgets.RadioButtons(options=_asked[name], value=chosen, layout={"width": "max-content"})
     note = ipywidgets.HTML(_noted(chosen).html if chosen else "")
 
@@ -190,8 +188,7 @@ def exercise(name: str) -> Exercise:
     """An exercise by its id ("01.2"). Raises LabError if there is none."""
     if not any(name in chapter.exercises for chapter in chapters()):
         raise LabError(f"An exercise has an id like 01.2, but there is no {name!r}; see the heading above its cell.")
-    found: list[Exercise] = import_module(f"chapters.ch{name[:2]}.exercises").EXERCISES
-    return next(each for each in found if each.id == name)
+    return next(each for each in import_module(f"chapters.ch{name[:2]}.exercises").EXERCISES if each.id == name)
 
 
 async def check(name: str, work: Any, model: Any = None) -> Panel | View:
@@ -202,10 +199,11 @@ async def check(name: str, work: Any, model: Any = None) -> Panel | View:
     except Exception as error:  # whatever the reader's code raises is shown as a sentence, not as 60 lines
         points = [(False, f"your code stopped with {type(error).__name__}: {error}")]
     lines = [f"{'✓' if ok else '✗'} {text}" for ok, text in points]
-    if points and all(ok for ok, _ in points):
-        keep("passed", name, True)
-        return _lines(*lines, f"Exercise {name}: passed")
-    lines.append(f"Exercise {name}: not yet")
+    good = bool(points) and all(ok for ok, _ in points)
+    keep(*("passed", name, True) if good else ("tries", name, kept()["tries"].get(name, 0) + 1))
+    lines += [*await import_module("classroom.progress").told(), f"Exercise {name}: {'passed' if good else 'not yet'}"]
+    if good:
+        return _lines(*lines)
     out, buttons = ipywidgets.HTML(), []
     for label, show in (("Hint", hint), ("Solution", solution)):
         buttons.append(ipywidgets.Button(description=label, tooltip=f"{label} for exercise {name}"))
@@ -223,11 +221,13 @@ def hint(name: str) -> View:
     """The next hint; after the last one comes the first."""
     hints, taken = exercise(name).hints, kept()["hints"].get(name, 0)
     keep("hints", name, taken + 1)
-    text = f"Hint {taken % len(hints) + 1} of {len(hints)}: {hints[taken % len(hints)]}"
-    return View(f"<p>{escape(text)}</p>", text)
+    return _lines(f"Hint {taken % len(hints) + 1} of {len(hints)}: {hints[taken % len(hints)]}")
 
 
 def solution(name: str) -> View:
-    """One way to solve it."""
+    """One way to solve it; where a teacher keeps it closed, when it opens."""
     code = exercise(name).solution
+    if closed := import_module("classroom.locks").closed(name, kept(), settings.load().solutions):
+        return _lines(closed)
+    keep("solutions", name, True)
     return View(f"<pre>{escape(code)}</pre>", code)

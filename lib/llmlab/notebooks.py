@@ -8,10 +8,9 @@ from itertools import count
 from pathlib import Path
 
 from llmlab.errors import LabError
-from llmlab.settings import ROOT
+from llmlab.settings import ROOT, WORK
 
 NOTEBOOKS = ROOT / "notebooks"
-WORK = ROOT / "work"
 
 
 def chapter_files(numbers: list[str] | None = None) -> list[Path]:

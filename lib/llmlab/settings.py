@@ -20,6 +20,7 @@ from llmlab.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "data"
+WORK = Path(os.environ.get("LLMLAB_WORK", ROOT / "work"))  # elsewhere on a hub, where many share the kit
 CAPABILITIES = ("tools", "json_schema", "vision", "logprobs")
 
 
@@ -43,8 +44,10 @@ class Settings:
     record: Path | None = None
     strict: bool = False
     chapter: str = ""
+    classroom: str | None = field(default=None, repr=False)  # where a reader who has joined sends progress; has the key
+    solutions: str | None = None  # when they open, as a teacher has set it
     cache: Path = Path(platformdirs.user_cache_dir("llmlab", appauthor=False))
-    state: Path = ROOT / "work" / ".llmlab"
+    state: Path = WORK / ".llmlab"
 
     @property
     def uses_endpoint(self) -> bool:

@@ -210,6 +210,9 @@ def my_rule(offer, arguments):
         id="15.3",
         task="Write your own variant: a server for a problem of your own, with one tool that reads and one that changes.",
         stub="""\
+from mcp.server import MCPServer
+
+
 def my_server():
     mcp = MCPServer("mine", log_level="WARNING")
     return mcp
