@@ -162,8 +162,8 @@ async def test_a_team_begins_each_run_with_empty_inboxes() -> None:
         ([], "but got none"),
         ([("a", ()), ("a", ())], "names of their own"),
         ([("you", ())], "not 'you'"),
-        ([("a", ("b",))], "but got a after b"),
-        ([("a", ()), ("b", ())], "one for whom nobody waits, but got a after you; b after you"),
+        ([("a", ("b",))], "but got a: .+ after b"),
+        ([("a", ()), ("b", ())], "one for whom nobody waits, but got a: .+ after you; b: .+ after you"),
         ([("a", ("b",)), ("b", ("a",)), ("c", ("a",))], "wait in a circle"),
         ([("a", ("a",))], "wait in a circle: a, a"),
     ],
@@ -171,3 +171,8 @@ async def test_a_team_begins_each_run_with_empty_inboxes() -> None:
 async def test_a_team_that_could_never_end_is_refused_in_a_sentence(members: list[Any], says: str) -> None:
     with pytest.raises(LabError, match=says):
         Team([member(name, None, *after) for name, after in members])
+
+
+async def test_a_member_without_an_agent_is_refused_in_a_sentence() -> None:
+    with pytest.raises(LabError, match="A team has agents.*but got a: str after you"):
+        Team([Member("a", "Write.", "the model")])  # type: ignore[arg-type]

@@ -1,44 +1,57 @@
-"""Chapter 10: a note about a product, by a team of four and by one agent; members side by side; growing teams; faults.
+"""Chapter 10: two jobs, each by a team of four and by one agent, with the same words, tools and budget.
 
-A note is right when a program finds each fact in it, and no number that is not among the facts (as in chapter 07).
+A *note* about a product has to be looked up in two places, written and published: a program finds in what was published
+each fact, and no number that is not among the facts (as in chapter 07). A *packing list* is made of a customer's letter:
+a program counts the details of the letter that are still in it.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import tempfile
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from chapters import ch07 as POSTS
-from llmlab.agents import Agent, Letter, Member, Run, SingleStep, Team, ToolLoop
+from chapters.ch04 import WHOLE
+from llmlab import LabError
+from llmlab.agents import Agent, Member, Run, Team, ToolLoop
+from llmlab.agents.team import PERSON
 from llmlab.budget import Budget
 from llmlab.llm.chat import Message, Model
-from llmlab.measure import Measured, Row, Task, compare, cost_of, made_with
+from llmlab.measure import MEASURED, Measured, Row, Task, Told, cost_of, made_with
 from llmlab.tools import Tool, call_all, tool
-from llmlab.wait import together
-from shop import Shop
-from shop import world as shops
+from shop import Shop, lay_out
 
 PRODUCTS: list[str] = POSTS.PRODUCTS
-COLUMNS = ("part", "variant", "work", "size")  # by which `llmlab measure` tells the rows apart
-TASK = "We need a note about {} for the website."
-GOALS = {
-    "collector": "Find facts about the product in the documents.",
-    "analyst": "Find the price and the sales of the product in the database.",
-    "writer": "Write two to four sentences. Use all these facts and no others:",
-    "editor": "Compare the text of the writer with the facts.",
+MEASURED_PRODUCTS = ["rooibos", "mint tea", "house blend", "filter coffee"]  # the goals were worded with the others
+COLUMNS = ("job", "variant")  # by which `llmlab measure` tells the rows apart
+BUDGET = Budget(steps=24, tokens=8000)  # of a team as well as of one agent
+After = Mapping[str, Sequence[str]]  # for whose letters each member waits
+AFTER: After = {
+    "collector": [],
+    "analyst": [],
+    "writer": ["you", "collector", "analyst"],
+    "editor": ["writer"],
 }
-BUDGET = Budget(steps=16, tokens=6000)  # the same for the team and for one agent
-REVISE = "Revise the text by this advice: "
-REVISIONS = 2
-WORDS = 80  # more are too many for two to four sentences
-SIZES = range(1, 9)
-WAIT = 1.0  # seconds that a slow tool takes
+NOTE = {
+    "collector": "Search the documents for the product. Say all the facts that they give about it, with all numbers.",
+    "analyst": "Ask the database for the product. Say its price and its sales, with all numbers.",
+    "writer": "Write a short text about the product, in one paragraph: one sentence for each fact that was found, with its number.",
+    "editor": "Publish the whole text on the website.",
+}
+LETTER = {
+    "collector": "Sum up in one short sentence what the customer wants.",
+    "analyst": "Say step by step what we have to do for this customer.",
+    "writer": "Make a packing list for the packer: every detail of the order, one a line.",
+    "editor": "Check the packing list, and write it again with every detail of the order, one a line.",
+}
+PRODUCT_IS = "The product is {}."
+TASK = "We need a note about {} for the website."  # as chapter 11 puts it
+
+
+# The tools of the four
 
 
 def tools(shop: Shop) -> tuple[Tool, Tool]:
@@ -58,345 +71,230 @@ def tools(shop: Shop) -> tuple[Tool, Tool]:
     return tool(search_documents), tool(ask_database)
 
 
-def desk_tools() -> tuple[Tool, Tool]:
-    """One tool for the writer, one for the editor. Their programs call them; no request to the model names them."""
-
-    async def count_words(text: str) -> int:
-        """Count the words of a text."""
-        return len(text.split())
-
-    async def compare_with_facts(text: str, facts: list[str]) -> list[str]:
-        """Say what is wrong with a text that should hold these facts and no other numbers, as advice."""
-        return list(POSTS.faults(text, facts))
-
-    return tool(count_words), tool(compare_with_facts)
+@tool
+async def publish(text: str) -> str:
+    """Publish a text on the website."""
+    return "published"
 
 
-class Writer(Agent):
-    """Writes, counts the words with its tool, and has a text that is too long shortened once."""
-
-    name = "writer"
-
-    async def work(self, run: Run) -> None:
-        """Ask, count, perhaps shorten."""
-        run.answer = (await self.model.chat(run.task)).text
-        words = int((await self.tools[0].call({"text": run.answer})).text)
-        if words > WORDS:
-            advice = f"{REVISE}Shorten it to at most {WORDS} words."
-            run.answer = (await self.model.chat(f"{advice}\n\n{run.answer.strip()}")).text
+def published(run: Run) -> str:
+    """The text that was published last in a run, or nothing."""
+    done = [step for step in run.calls().of("tool") if step.name == "publish" and step.result == "published"]
+    said = done[-1].arguments if done else {"text": ""}
+    return str((json.loads(said) if isinstance(said, str) else said)["text"])
 
 
-class Editor(Agent):
-    """Compares the writer's text with the facts that it was sent, and has it revised until they agree, twice at most."""
+# One agent: all at once, asked to go on, one goal at a time
 
-    name = "editor"
+
+def one_agent(model: Model, goals: Mapping[str, str], tools: Sequence[Tool]) -> ToolLoop:
+    """The loop of chapter 04 with all the tools, told all the goals, and to do the whole task."""
+    task = "\n".join(["{task}", *(f"{n}. {goal}" for n, goal in enumerate(goals.values(), 1))])
+    return ToolLoop(model, tools, prompts={"system": WHOLE, "task": task}, budget=BUDGET)
+
+
+class AskedToGoOn(Agent):
+    """One agent that is told all the goals, and is asked three times whether all of it is done: more calls, no more."""
+
+    name = "asked to go on"
+    goals: Mapping[str, str] = NOTE
 
     async def work(self, run: Run) -> None:
-        """Read the letters; compare with its tool, advise and revise; the best text is the answer."""
-        facts, text = facts_and_text(run.task)
-        wrong, run.answer = await self.compare(text, facts), text
-        fewest = len(wrong)
-        for _ in range(REVISIONS):
-            if not wrong:
-                return
-            text = (await self.model.chat(f"{REVISE}{wrong[0]}\n\n{text}")).text.strip()
-            wrong = await self.compare(text, facts)
-            if len(wrong) < fewest:
-                run.answer, fewest = text, len(wrong)
-
-    async def compare(self, text: str, facts: list[str]) -> list[str]:
-        """What the tool finds."""
-        found: list[str] = json.loads((await self.tools[0].call({"text": text, "facts": facts})).text)
-        return found
+        """The loop, and again."""
+        first = one_agent(self.model, self.goals, self.tools).prompt("task", task=run.task)
+        seen: list[Message] = [{"role": "system", "content": WHOLE}]
+        for said in (first, *["Is all of it done? Go on with what is missing."] * 3):
+            await turn(self, run, seen, said, self.tools)
 
 
-def facts_and_text(letters: str) -> tuple[list[str], str]:
-    """What stands in letters of the form "collector: oolong: a fact; a fact", and the text behind "writer: "."""
-    said, _, text = letters.partition("\nwriter: ")
-    lines = [line for line in said.splitlines()[1:] if line.count(": ") > 1]
-    return [fact for line in lines for fact in line.split(": ", 2)[2].split("; ")], text
+class GoalByGoal(Agent):
+    """One agent in place of a team's members: their goals, one after the other, each with its tools and with what its
+    letters say, but in one conversation, in which everything stays in sight."""
 
+    name = "goal by goal"
 
-def members(model: Model, shop: Shop) -> list[Member]:
-    """Four agents, each with its own goal, tools and memory."""
-    documents, database = tools(shop)
-    counts, compares = desk_tools()
-    return [
-        Member("collector", GOALS["collector"], SingleStep(model, [documents])),
-        Member("analyst", GOALS["analyst"], SingleStep(model, [database]), accept=priced),
-        Member("writer", GOALS["writer"], Writer(model, [counts]), after=["collector", "analyst"]),
-        Member("editor", GOALS["editor"], Editor(model, [compares]), after=["collector", "analyst", "writer"]),
-    ]
-
-
-def priced(text: str) -> str:
-    """What is wrong with an analyst's result, if anything: there has to be a price in it."""
-    return "" if re.search(r"price: \d", text) else "There has to be a price in the answer."
-
-
-class Newsroom(Team):
-    """A team in which a letter of failure is for the program to see, and not for the models to write about."""
-
-    name = "newsroom"
-
-    async def answer(self, member: Member, task: str, read: Sequence[Letter]) -> Any:
-        """The same, without the failures of others."""
-        return await super().answer(member, task, [letter for letter in read if letter.kind != "failure"])
-
-
-class OneConversation(Agent):
-    """One agent that does the four jobs itself, in the same order, in one conversation that grows."""
-
-    name = "one conversation"
+    def __init__(self, model: Model, goals: Mapping[str, str], after: After, own: Mapping[str, Sequence[Tool]]):
+        super().__init__(model, [each for tools in own.values() for each in tools], budget=BUDGET)
+        self.goals, self.after, self.own = goals, after, own
 
     async def work(self, run: Run) -> None:
-        """Look up, look up, write, revise: everything stays in sight."""
+        """A turn for each goal."""
         seen: list[Message] = []
-        for goal, of in zip(("collector", "analyst"), self.tools, strict=True):
-            seen.append({"role": "user", "content": f"{GOALS[goal]}\n{run.task}"})
-            reply = await self.model.chat(seen, tools=[of])
-            seen += [reply.message, *await call_all(reply.tool_calls, [of])]
-        found = [str(message["content"]) for message in seen if message["role"] == "tool"]
-        facts = [fact for line in found for fact in line.partition(": ")[2].split("; ")]
-        ask = GOALS["writer"].replace(" these", " the")
-        for _ in range(1 + REVISIONS):
-            seen.append({"role": "user", "content": ask})
-            text = (await self.model.chat(seen)).text.strip()
-            seen.append({"role": "assistant", "content": text})
-            run.answer = min(run.answer or text, text, key=lambda t: len(POSTS.faults(t, facts)))
-            wrong = POSTS.faults(text, facts)
-            if not wrong:
-                return
-            ask = f"{REVISE}{wrong[0]}"
+        said = {PERSON: run.task}
+        for name, goal in self.goals.items():
+            read = [f"{who}: {said[who]}" if who != PERSON else said[who] for who in self.after[name] or [PERSON]]
+            await turn(self, run, seen, "\n".join([goal, *read]), self.own.get(name, ()))
+            said[name] = str(run)
 
 
-def loop(model: Model, shop: Shop) -> ToolLoop:
-    """One agent with all the tools: the loop of chapter 04, told where to begin and what the note has to tell."""
-    task = "{task} Begin with search_documents. The note has to tell the price and the sales, too."
-    return ToolLoop(model, tools(shop), prompts={"task": task}, budget=BUDGET)
+async def turn(agent: Agent, run: Run, seen: list[Message], said: str, tools: Sequence[Tool]) -> None:
+    """One turn of a conversation: the loop, until the model answers in words, four calls at most."""
+    seen.append({"role": "user", "content": said})
+    for _ in range(4):
+        reply = await agent.model.chat(seen, tools=tools or None)
+        seen.append(reply.message)
+        if not reply.tool_calls:
+            run.answer = reply.text
+            return
+        seen += await call_all(reply.tool_calls, tools)
 
 
-def variants(model: Model, shop: Shop) -> dict[str, Agent]:
-    """The same tools and the same budget, three times."""
+# Teams for both jobs
+
+
+def own_tools(shop: Shop) -> dict[str, list[Tool]]:
+    """Who has which tools in the team."""
+    return dict(zip(AFTER, [[each] for each in tools(shop)] + [[], [publish]], strict=True))
+
+
+def note_team(model: Model, shop: Shop) -> Team:
+    """Two look things up side by side, one writes, one publishes; each has its own tools, goal and memory."""
+    own = own_tools(shop)
+    return Team([Member(n, NOTE[n], ToolLoop(model, own[n], name=n), AFTER[n]) for n in AFTER], budget=BUDGET)
+
+
+def pipeline(read: Sequence[str] = ()) -> After:
+    """Each hears from the one before; with `read` ("you"), from the customer's letter as well."""
+    return dict(zip(LETTER, [read, *((*read, name) for name in LETTER)], strict=False))
+
+
+def letter_team(model: Model, read: Sequence[str] = ()) -> Team:
+    """The same four roles one after the other."""
+    return Team(
+        [Member(n, LETTER[n], ToolLoop(model, name=n), who) for n, who in pipeline(read).items()], budget=BUDGET
+    )
+
+
+def note_variants(model: Model, shop: Shop) -> dict[str, Agent]:
+    """The note by one agent, by one that is asked to go on, by one that is told goal by goal, and by the team."""
+    all_tools = [*tools(shop), publish]
     return {
-        "one agent, the loop": loop(model, shop),
-        "one agent, the same steps": OneConversation(model, tools(shop), budget=BUDGET),
-        "a team of four": Newsroom(members(model, shop), budget=BUDGET),
+        "one agent": one_agent(model, NOTE, all_tools),
+        "one agent, asked to go on": AskedToGoOn(model, all_tools, budget=BUDGET),
+        "one agent, goal by goal": GoalByGoal(model, NOTE, AFTER, own_tools(shop)),
+        "a team of four": note_team(model, shop),
     }
 
 
-def notes(shop: Shop, products: Iterable[str], fault: str = "none") -> list[Task]:
-    """A note about each product; where the analyst fails, the facts of the documents are all that there can be."""
+def letter_variants(model: Model) -> dict[str, Agent]:
+    """The packing list by one agent, goal by goal, by the team, and by a team in which all read the letter."""
+    return {
+        "one agent": one_agent(model, LETTER, []),
+        "one agent, goal by goal": GoalByGoal(model, LETTER, pipeline(), {}),
+        "a team of four": letter_team(model),
+        "a team, all read the letter": letter_team(model, read=["you"]),
+    }
+
+
+def notes(shop: Shop, products: Iterable[str]) -> list[Task]:
+    """A note about each product, as the tasks of chapter 11: the answer has to hold the facts."""
 
     def task(product: str) -> Task:
-        facts = POSTS.facts_in_documents(shop, product)
-        if fault in ("none", "floods"):
-            facts = facts + POSTS.facts_in_database(shop, product)
-        return Task(product, TASK.format(product), lambda run: not POSTS.faults(str(run), facts), {"fault": fault})
+        facts = POSTS.all_facts(shop, product)
+        return Task(product, TASK.format(product), lambda run: not POSTS.faults(str(run), facts))
 
     return [task(product) for product in products]
 
 
-# Faults
+def note_faults(shop: Shop, product: str, text: str) -> list[str]:
+    """What is wrong with a note: the product, a fact that is missing, a number that is in no fact."""
+    unnamed = [] if product in text.lower() else [f"Name the product: {product}."]
+    return unnamed + POSTS.faults(text, POSTS.all_facts(shop, product), ["1"])  # as in "1 litre"
 
 
-class Crashes(Agent):
+# Letters of customers, written for this chapter, each with the details that the packer needs ("|": either will do).
+LETTERS: dict[str, list[str]] = json.loads(Path(__file__).with_name("letters.json").read_text(encoding="utf-8"))
+TRIED = 2  # with so many of them the goals were worded; the others are measured
+
+
+def missing(text: str, letter: str) -> list[str]:
+    """The details of a letter that are not in a text."""
+    if letter not in LETTERS:
+        got = f"but got {letter[:40]!r}; put yours in: ch10.LETTERS[letter] = ['a detail', …]"
+        raise LabError(f"Details are known for the letters in ch10.LETTERS, {got}")
+    found = lambda words: any(re.search(rf"\b{re.escape(w)}", text, re.I) for w in words.split("|"))  # noqa: E731
+    return [detail for detail in LETTERS[letter] if not found(detail)]
+
+
+Wrong = Callable[[Run], list[str]]  # what is wrong with what a run has made
+
+
+async def do_notes(model: Model, shop: Shop, products: Iterable[str], told: Told = None) -> list[Row]:
+    """A note about each of these products in all four ways."""
+    wrong: dict[str, Wrong] = {p: lambda run, p=p: note_faults(shop, p, published(run)) for p in products}  # type: ignore[misc]
+    return await _try("note", note_variants(model, shop), {p: PRODUCT_IS.format(p) for p in wrong}, wrong, told)
+
+
+async def do_letters(model: Model, letters: Iterable[str], told: Told = None) -> list[Row]:
+    """A packing list for each of these letters in all four ways."""
+    texts = {letter.partition(".")[0]: letter for letter in letters}
+    wrong: dict[str, Wrong] = {n: lambda run, of=of: missing(str(run), of) for n, of in texts.items()}  # type: ignore[misc]
+    return await _try("letter", letter_variants(model), texts, wrong, told)
+
+
+async def _try(
+    job: str, agents: Mapping[str, Agent], texts: Mapping[str, str], wrong: Mapping[str, Wrong], told: Told
+) -> list[Row]:
+    rows: list[Row] = []
+    for task, text in texts.items():
+        for name, agent in agents.items():
+            run = await agent.run(text)
+            found = wrong[task](run)
+            row = {"job": job, "variant": name, "task": task, "right": run.ok and not found, "faults": len(found)}
+            rows.append({**row, **cost_of(run), "published": published(run)[:400]})
+            if told:
+                told(rows[-1])
+    return rows
+
+
+async def full(model: Model, told: Told = None) -> Measured:
+    """Notes about five products and packing lists for four letters, four ways each."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        shop = lay_out(Path(folder) / "shop")
+        rows = await do_notes(model, shop, MEASURED_PRODUCTS, told)
+    return Measured(rows + await do_letters(model, list(LETTERS)[TRIED:], told), made_with(model))
+
+
+# Members that are small programs: no model is called
+
+
+class Says(Agent):
+    """Answers with a text; keeps what it was asked."""
+
+    name = "says"
+
+    def __init__(self, text: str = "…"):
+        super().__init__(None)  # type: ignore[arg-type]  # it asks no model
+        self.text, self.asked = text, list[str]()
+
+    async def work(self, run: Run) -> None:
+        """Say it."""
+        self.asked.append(run.task)
+        run.answer = self.text
+
+
+class Crashes(Says):
     """An agent with a bug."""
 
     name = "crashes"
 
     async def work(self, run: Run) -> None:
         """Divide by the number of orders of an empty shop."""
+        self.asked.append(run.task)
         run.answer = 100 / len([])
 
 
-class Nonsense(Agent):
-    """An agent that answers, and the answer is worth nothing."""
-
-    name = "nonsense"
-
-    async def work(self, run: Run) -> None:
-        """Say something."""
-        run.answer = "fruit: 7 blue bananas"
-
-
-class Floods(SingleStep):
-    """An agent that does its work, and writes a thousand letters more to a colleague."""
-
-    name = "floods"
-    to: Member
-    most = 0  # letters that waited in the inbox at once
-
-    async def work(self, run: Run) -> None:
-        """Work, then write; when the inbox is full, wait for room."""
-        await super().work(run)
-        for number in range(1000):
-            await self.to.inbox.put(Letter("a stranger", self.to.name, "result", f"Buy now! ({number})"))
-            self.most = max(self.most, self.to.inbox.qsize())
-
-
-def with_fault(model: Model, shop: Shop, fault: str) -> list[Member]:
-    """The four, with an analyst that crashes, answers nonsense (with or without a check), or floods the editor's inbox."""
-    team = members(model, shop)
-    analyst, editor = team[1], team[3]
-    if fault == "crashes":
-        analyst.agent = Crashes(model)
-    if fault.startswith("nonsense"):
-        analyst.agent = Nonsense(model)
-        analyst.accept = None if fault == "nonsense, unchecked" else priced
-    if fault == "floods":
-        analyst.agent = flooding = Floods(model, analyst.agent.tools)
-        flooding.to = editor
-    return team
-
-
-FAULTS = ("none", "crashes", "nonsense, unchecked", "nonsense, checked", "floods")
-
-
-# Side by side
-
-
-SUPPLIERS = ("Finca Almeda", "Moray Decaf", "Kawane Gardens", "Copperleaf Teas")
-TEXTS = ("our oolong", "our house blend", "our blue cup", "our hand grinder")
-
-
-class Brief(SingleStep):
-    """One call with a short answer."""
-
-    name = "brief"
-
-    async def work(self, run: Run) -> None:
-        """Ask."""
-        run.answer = (await self.model.chat(run.task, max_tokens=160)).text.strip()
-
-
-class Asks(Agent):
-    """Calls its tool with its task, without a model."""
-
-    name = "asks"
-
-    async def work(self, run: Run) -> None:
-        """Call."""
-        run.answer = (await self.tools[0].call({"supplier": run.task})).text
-
-
-def four_jobs(model: Model, waiting: bool, seconds: float = WAIT) -> list[tuple[Agent, str]]:
-    """Four independent tasks: for the model alone, or for a tool that waits so long, as for a server far away."""
-
-    async def ask_supplier(supplier: str) -> str:
-        """Ask a supplier for the price of a sack."""
-        await asyncio.sleep(seconds)
-        return f"{supplier}: 400 euros"
-
-    if waiting:
-        return [(Asks(model, [tool(ask_supplier)]), name) for name in SUPPLIERS]
-    return [(Brief(model), f"Write one sentence about {text}.") for text in TEXTS]
-
-
-async def one_after_another(jobs: Sequence[tuple[Agent, str]]) -> list[Run]:
-    """Each begins when the one before it is done."""
-    return [await agent.run(task) for agent, task in jobs]
-
-
-async def side_by_side(jobs: Sequence[tuple[Agent, str]]) -> list[Run]:
-    """All begin at once."""
-    return await together(*(agent.run(task) for agent, task in jobs))
-
-
-# Growth
-
-FACTS = """the shop is in Quay Lane 7; it opens at 9:00; it closes at 18:00; a parcel costs 4.50 euros;
-it takes 2 to 3 working days; orders can come back within 30 days; beans keep their taste for 8 weeks;
-a tasting has 12 places""".replace("\n", " ").split("; ")
-PART = "Write a short text. Use all these facts and no others:\n{facts}"
-FIT = "Your part:\n{facts}\nRead the parts of the others, then write your part again so that it fits them."
-
-
-class Joins(Agent):
-    """Puts the parts together, without a model."""
-
-    name = "joins"
-
-    async def work(self, run: Run) -> None:
-        """Leave out the goal and the names."""
-        run.answer = "\n".join(line.partition(": ")[2] for line in run.task.splitlines()[1:])
-
-
-def growing(size: int, everybody: bool, of: Callable[[], Agent], joins: Agent) -> Team:
-    """A team that shares the eight facts among so many writers.
-
-    They send their parts to one who joins them, or (`everybody`) first to each other: then each writes its part again.
-    """
-    shares = ["\n".join(f"- {fact}" for fact in FACTS[n::size]) for n in range(size)]
-    goals = [PART.format(facts=share) for share in shares]
-    team = [Member(f"writer {n}", goal, of()) for n, goal in enumerate(goals, 1)]
+def growing(size: int, everybody: bool, text: str) -> Team:
+    """So many writers send their parts to one who joins them, or (`everybody`) first to each other, and write again."""
+    team = [Member(f"writer {n}", "Write.", Says(text)) for n in range(1, size + 1)]
     if everybody:
-        names = [member.name for member in team]
-        again = [FIT.format(facts=share) for share in shares]
-        team += [Member(f"writer {n} again", goal, of(), after=names) for n, goal in enumerate(again, 1)]
+        first = [member.name for member in team]
+        team += [Member(f"{name} again", "Write again.", Says(text), first) for name in first]
     last = [member.name for member in team[-size:]]
-    return Team([*team, Member("joiner", "Join the parts.", joins, after=last)], budget=Budget(steps=100))
+    return Team([*team, Member("joiner", "Join the parts.", Says(text), last)])
 
 
-def letters_of(run: Run) -> int:
-    """How many letters were sent in a run."""
-    return sum(step.name == "letter" for step in run.calls().of("event"))
-
-
-async def grow(
-    model: Model, sizes: Iterable[int], ways: Iterable[str], told: Callable[[Row], None] | None = None
-) -> list[Row]:
-    """Teams of these sizes; a row each, with the letters, and whether all facts are in the text."""
-    rows = []
-    for size in sizes:
-        for way in ways:
-            team = growing(size, way == "everybody to everybody", lambda: Brief(model), Joins(model))
-            run = await team.run("A note about the shop.")
-            kept = sum(POSTS.numbers(fact) <= POSTS.numbers(str(run)) for fact in FACTS)
-            about = {"variant": way, "task": f"{size} writers", "size": size, "letters": letters_of(run), "facts": kept}
-            rows.append({"part": "growth", **about, "right": run.ok and kept == len(FACTS), **cost_of(run)})
-            if told:
-                told(rows[-1])
-    return rows
-
-
-WAYS = ("all to one", "everybody to everybody")
-
-
-async def overlap(model: Model, told: Callable[[Row], None] | None = None, times: int = 5) -> list[Row]:
-    """Four jobs side by side and one after another, by the clock on the wall."""
-    rows = []
-    for round in range(times):
-        for work, waiting in {"the model alone": False, "a tool that waits": True}.items():
-            for name, way in {"one after another": one_after_another, "side by side": side_by_side}.items():
-                started = time.perf_counter()
-                runs = await way(four_jobs(model, waiting))
-                took = round_to(time.perf_counter() - started)
-                about = {"part": "side by side", "variant": name, "task": f"round {round}", "work": work}
-                called = all(run.calls().of("tool") for run in runs) if waiting else True
-                calls = sum(run.spent.model_calls for run in runs)
-                rows.append({**about, "right": called and all(r.ok for r in runs), "calls": calls, "seconds": took})
-                if told:
-                    told(rows[-1])
-    return rows
-
-
-def round_to(seconds: float) -> float:
-    """Seconds for a table."""
-    return float(f"{seconds:.2f}")
-
-
-async def full(model: Model, told: Callable[[Row], None] | None = None) -> Measured:
-    """Ten notes by each variant; five with each fault; four jobs both ways, five times; teams of one to eight."""
-    rows: list[Row] = []
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        shop = shops.lay_out(Path(folder) / "shop")
-        notes_of = await compare(model, variants(model, shop), notes(shop, PRODUCTS), told)
-        rows += [{"part": "team or one", **row} for row in notes_of.rows]
-        for fault in FAULTS[1:]:
-            team: dict[str, Agent] = {fault: Newsroom(with_fault(model, shop, fault), budget=BUDGET)}
-            faulty = await compare(model, team, notes(shop, PRODUCTS[::2], fault), told)
-            rows += [{"part": "faults", **row} for row in faulty.rows]
-    rows += await overlap(model, told)
-    rows += await grow(model, SIZES, WAYS, told)
-    return Measured(rows, made_with(model))
+def serving() -> Measured:
+    """How fast the box writes for one, two and four requests at once, from data/measured/serving.json."""
+    data = json.loads((MEASURED / "serving.json").read_text(encoding="utf-8"))
+    return Measured(data["rows"], data["about"])

@@ -68,7 +68,7 @@ def told(tap: WireTap) -> list[str]:
 async def over_http(url: str, mode: str, walk: Callable[[Client], Awaitable[None]]) -> WireTap:
     """A walk of the library's client over HTTP; the tap has its messages, and the headers of each POST."""
     tap = WireTap(None, "calendar")  # type: ignore[arg-type]
-    async with httpx2.AsyncClient(event_hooks=tap.hooks()) as watched:
+    async with httpx2.AsyncClient(trust_env=False, event_hooks=tap.hooks()) as watched:
         tap.inner = streamable_http_client(url, http_client=watched)
         async with Client(tap, mode=mode, cache=None) as client:
             await walk(client)

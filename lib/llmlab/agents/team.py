@@ -57,10 +57,10 @@ class Team(Agent):
             why = f"Members may wait only for earlier ones, but these wait in a circle: {circle}; change `after`."
             raise LabError(why) from None
         waited_for = set[str]().union(*waits.values()) - {PERSON}
-        last = waits.keys() - waited_for
-        if PERSON in waits or len(waits) < len(members) or not waited_for <= waits.keys() or len(last) != 1:
-            got = "; ".join(f"{member.name} after {', '.join(member.after) or PERSON}" for member in members)
-            why = f"A team has members with names of their own (not {PERSON!r}) who wait (`after`) for one another, and"
+        named = PERSON not in waits and len(waits) == len(members) and all(isinstance(m.agent, Agent) for m in members)
+        if not named or not waited_for <= waits.keys() or len(waits.keys() - waited_for) != 1:
+            got = "; ".join(f"{m.name}: {type(m.agent).__name__} after {', '.join(m.after) or PERSON}" for m in members)
+            why = f"A team has agents with names of their own (not {PERSON!r}) who wait (`after`) for one another, and"
             raise LabError(f"{why} one for whom nobody waits, but got {got or 'none'}; change names or `after`.")
         super().__init__(members[0].agent.model, **options)
 
