@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-from classroom import teaching
+from classroom import routes
 from llmlab import cli
 from llmlab.notebooks import chapter_files
 
@@ -271,7 +271,7 @@ def test_an_interrupt_stops_a_generation_and_the_lab_goes_on(lab: Lab) -> None:
     expect(card).to_contain_text("Paris")
 
 
-SENT = {"memory": "About me: My dog", "system instructions": '"role": "system"', "additions to the prompt": "briefly."}
+SENT = {"memory": "About me: I am", "system instructions": '"role": "system"', "additions to the prompt": "ten words."}
 
 
 def test_the_playground_compares_the_requests_as_layers_are_switched_and_asks_both(lab: Lab) -> None:
@@ -287,7 +287,7 @@ def test_the_playground_compares_the_requests_as_layers_are_switched_and_asks_bo
     for name in SENT:
         shown.get_by_role("checkbox", name=name).check()
     question.fill("What is my dog called?")
-    expect(shown).to_contain_text("Question: What is my dog called? Answer briefly.")
+    expect(shown).to_contain_text("Question: What is my dog called? Answer in at most ten words.")
     shown.get_by_role("button", name="Ask both").press("Enter")
     expect(shown).to_contain_text(re.compile(r"embedded: \S+ · \d+ tokens in"))
     expect(shown).to_contain_text(re.compile(r"2 calls · \d+ tokens in"))
@@ -386,6 +386,8 @@ def test_the_page_talks_to_this_machine_only(lab: Lab) -> None:
 
 ROUTE = """# An hour
 
+## An hour · 60 minutes
+
 | Minutes | Chapter | Sections | What happens |
 |---|---|---|---|
 | 30 | 06 | One call, at once; By hand | Ask first. |
@@ -404,7 +406,7 @@ def papers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "teach" / "routes").mkdir(parents=True)
     (folder / "teach" / "routes" / "hour.md").write_text(ROUTE, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(teaching, "TEACH", folder / "teach")
+        patch.setattr(routes, "TEACH", folder / "teach")
         for argv in (["handout", "13"], ["handout", "06", "--solutions"], ["slides", "hour"], ["site"]):
             assert cli.main([*argv, "--to", str(folder / argv[0])]) == 0
     return folder

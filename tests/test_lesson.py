@@ -95,7 +95,7 @@ def test_a_guess_by_number_or_button_is_kept_and_shown_beside_what_happened(opti
         (lambda: lesson.reveal("00.u", 1, ""), "run its cell first"),
         (lambda: lesson.chapter("77"), "00, 01"),
         (lambda: lesson.chapter(""), "00, 01"),
-        (lambda: lesson.term("memry windov"), "nearest are context window"),
+        (lambda: lesson.term("memry windov"), "nearest are memory, context window"),
         (lambda: lesson.term("zzzzzzzz"), "nearest are lesson.term()"),
         (lambda: lesson.hint("00.9"), "id like 01.2"),
         (lambda: lesson.solution("../../x"), "id like 01.2"),

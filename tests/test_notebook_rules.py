@@ -13,8 +13,6 @@ from llmlab import notebooks, settings
 
 # Chapters that break rules until they are rewritten, and which: this may only get smaller.
 NOT_YET = {
-    "01": "length, headings, links, a reveal",
-    "07": "length, headings, links",
     "08": "length, headings, links, attributes by their names",
     "09": "length, headings, links",
     "11": "length, headings, links",

@@ -1,4 +1,4 @@
-"""What chapters 07 and 08 measure with: facts from the shop, checks of posts, tools that fail on purpose."""
+"""What chapters 07 and 08 measure with: facts from the shop, checks of a guide and of posts."""
 
 import json
 from importlib import import_module
@@ -49,29 +49,56 @@ def test_a_fault_is_a_missing_fact_or_a_number_that_was_invented() -> None:
     assert plan.faults(f"1. {good}\n2. At 85 degrees.", facts, ["water at 85 degrees"]) == []
 
 
-async def test_the_desk_refuses_what_comes_too_early_and_is_kept_after_each_step(shop: Shop, tmp_path: Path) -> None:
-    texts = ('{"headings": ["Brewing", "Sales"]}', "Nothing.", "Nothing.", "Water, 3.")
-    desk = plan.Desk(Writer(*texts), shop, tmp_path / "desk.json")
-    search, ask, outline, write, check = desk.tools
-    oolong, one, two = {"product": "oolong"}, {"number": 1}, {"number": 2}
+GOOD = {"green tea": "6.50", "oolong": "11.00", "black tea": "5.00", "chai": "7.00"}
+OVERVIEW = "Four products: black tea is the cheapest at 5 euros, oolong the dearest at 11."
+
+
+async def test_a_part_that_is_wrong_is_refused_with_advice_which_the_next_try_is_given(
+    shop: Shop, tmp_path: Path
+) -> None:
+    right = {product: ". ".join(plan.all_facts(shop, product)) + "." for product in GOOD}
+    writer = Writer(
+        "Nothing.", right["oolong"], right["green tea"], right["black tea"], right["chai"], "Ten.", OVERVIEW
+    )
+    guide = plan.Guide(writer, shop, list(GOOD), tmp_path / "guide.json")
+    section, overview, check = guide.tools
     for called, arguments, says in (
-        (outline, {}, "no facts yet"),
-        (search, oolong, ""),
-        (ask, oolong, ""),
-        (outline, {}, ""),
-        (check, {}, "not written yet"),
-        (write, one, ""),
-        (write, two, ""),
-        (check, {}, "section 1 has to be written again"),
-        (write, one, "Water, 3."),
+        (overview, {}, "no section yet on green tea, oolong, black tea, chai"),
+        (check, {}, "overview: it is not written"),
+        (section, {"product": "cake"}, "there is no product 'cake'"),
+        (section, {"product": "oolong"}, "the text on oolong is not right yet: Add this fact: 14 grams"),
+        (section, {"product": "Oolong tea"}, right["oolong"]),
+        (section, {"product": "green tea"}, ""),
+        (section, {"product": "black tea"}, ""),
+        (section, {"product": "chai"}, ""),
+        (overview, {}, "Take out the number 10."),
+        (overview, {}, OVERVIEW),
+        (check, {}, "The guide agrees."),
     ):
         assert says in (await called.call(arguments)).text
-        again = plan.Desk(desk.model, shop, tmp_path / "desk.json")
-        for part in ("product", "facts", "headings", "sections", "advice"):
-            assert getattr(again, part) == getattr(desk, part), called.name
-    assert "by this advice: Add this fact: 14 grams" in desk.model.asked[-1]
-    desk.sections = {n: ". ".join(facts) for n, facts in enumerate(desk.facts.values(), 1)}
-    assert (await check.call({})).ok
+        again = plan.Guide(writer, shop, list(GOOD), tmp_path / "guide.json")
+        assert again.parts == guide.parts, "it is kept after each step"
+    assert "follow this advice: Add this fact: 14 grams" in writer.asked[1]
+    assert guide.text.count("## ") == 5
+    assert not plan.Guide(writer, shop, list(GOOD)).read(guide.text).faults()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("black tea is the cheapest", "chai is the cheapest", "overview: Name black tea."),
+        ("at 5 euros", "at 7 euros", "overview: Take out the number 7."),
+        ("## Chai", "## Chat", "chai: it is not written"),
+        ("from Kawane Gardens", "from Japan", "Add this fact: from Kawane Gardens"),
+        ("6.50", "6.50" + " word" * 60, "green tea: Shorten it"),
+    ],
+)
+def test_a_guide_is_wrong_when_a_part_is_missing_or_disagrees(shop: Shop, old: str, new: str, fault: str) -> None:
+    parts = {product: ". ".join(plan.all_facts(shop, product)) + "." for product in GOOD} | {"overview": OVERVIEW}
+    text = "\n\n".join(f"## {part.capitalize()}\n{said}" for part, said in parts.items())
+    guide = lambda text: plan.Guide(Writer(), shop, list(GOOD)).read(text).faults()  # noqa: E731
+    assert guide(text) == []
+    assert fault in "; ".join(guide(text.replace(old, new, 1)))
 
 
 async def test_each_round_has_a_row_also_where_the_run_has_ended_before() -> None:

@@ -20,7 +20,6 @@ CHAPTERS = {row["id"][:2]: row for row in json.loads((settings.DATA / "chapters.
 NOTES = {file.stem: file.read_text(encoding="utf-8") for file in sorted((routes.TEACH / "notes").glob("*.md"))}
 SHORT = {
     "01",
-    "02",
     "07",
     "08",
     "09",
@@ -30,7 +29,7 @@ SHORT = {
 }  # their notes wait until the chapter is rewritten: this may only get smaller
 FINAL = [number for number in NOTES if number not in SHORT]
 SESSIONS = [(name, heading) for name in routes.names() for heading in routes.sessions(name)]
-LATE = {"02", *NOT_YET}  # chapters that are being rewritten: their sections and minutes are not held to anything yet
+LATE = {*NOT_YET}  # chapters that are being rewritten: their sections and minutes are not held to anything yet
 
 
 def parts_of(name: str, heading: str) -> list[Part]:

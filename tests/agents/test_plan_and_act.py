@@ -36,7 +36,7 @@ async def test_it_plans_acts_and_answers_with_each_step_in_the_trace() -> None:
     ]
     planned, first, second, last = script.asked
     assert "- look: The weather in a city.\n- write: Write a text." in planned["messages"][0]["content"]
-    assert planned["response_format"]["json_schema"]["schema"] == plan_schema(["look", "write"])
+    assert planned["response_format"]["json_schema"]["schema"] == plan_schema(["look", "write"], 10)
     assert [[t["function"]["name"] for t in body["tools"]] for body in (first, second)] == [["look"], ["write"]]
     assert script.said[1:] == [
         "Look at Oslo.",
@@ -92,11 +92,21 @@ async def test_a_step_that_fails_twice_is_planned_anew_behind_what_is_done() -> 
     script = Script(first, RAIN, OSLO, OSLO, rest, acts(("look", {"city": "Rome"})), RAIN, "A post.")
     run = await PlanAndAct(script.model, [failing(2), write]).run("A post.")
     assert (run.stopped, run.answer, len(run.notes["plans"])) == ("done", "A post.", 2)
-    assert script.said[3].endswith("(error: the station is down)")
-    assert "Done: Write.: A text about rain.\nStep 2 (look) failed: error: the station is down" in script.said[4]
+    assert script.said[3].endswith("(error: the station is down)\nCall look again.")
+    assert "Done: Write.: A text about rain..\nStep 2 (look) failed: error: the station is down." in script.said[4]
     # The new plan's step 1 is step 2 now, and gets what the failed one needed; what needs it gets its result.
     assert script.said[5:7] == ["A text about rain.\nLook at Rome.", "Rain in Rome.\nWrite again."]
     assert run.notes["results"] == {1: "A text about rain.", 2: "Rain in Rome.", 3: "A text about rain."}
+
+
+async def test_what_is_done_is_not_done_again_where_a_new_plan_begins_from_the_start() -> None:
+    first = plan(("write", "Write.", []), ("look", "Look at Oslo.", [1]))
+    whole = plan(("write", "Write.", []), ("look", "Look at Rome.", []), ("write", "End.", [1, 2]))
+    script = Script(first, RAIN, OSLO, OSLO, whole, acts(("look", {"city": "Rome"})), RAIN, "A post.")
+    run = await PlanAndAct(script.model, [failing(2), write]).run("A post.")
+    assert (run.stopped, run.answer) == ("done", "A post.")
+    assert script.said[5:7] == ["A text about rain.\nLook at Rome.", "A text about rain.\nRain in Rome.\nEnd."]
+    assert [step.name for step in run.trace.of("span")][-2:] == ["step 2: look", "step 3: write"]
 
 
 @pytest.mark.parametrize("answer", ["I would rather not.", acts(("fly", {}))])
@@ -105,7 +115,7 @@ async def test_a_model_that_never_calls_the_tool_of_its_step_ends_with_the_finis
     script = Script(first, RAIN, answer, answer, rest, answer, answer, rest, answer)
     run = await PlanAndAct(script.model, [look, write]).run("A post.")
     assert (run.stopped, run.answer, run.notes["results"]) == ("error", "A text about rain.", {1: "A text about rain."})
-    assert script.said[3] == "Look.\n(the model did not call look)"
+    assert script.said[3] == "Look.\n(the model did not call look)\nCall look again."
     assert "may plan 3 times" in run.why
 
 

@@ -174,5 +174,5 @@ async def test_a_team_that_could_never_end_is_refused_in_a_sentence(members: lis
 
 
 async def test_a_member_without_an_agent_is_refused_in_a_sentence() -> None:
-    with pytest.raises(LabError, match="A team has agents.*but got a: str after you"):
+    with pytest.raises(LabError, match=r"A team has agents.*but got a: str after you"):
         Team([Member("a", "Write.", "the model")])  # type: ignore[arg-type]

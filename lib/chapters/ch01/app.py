@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from llmlab.errors import LabError
 from llmlab.llm.chat import Message, Model, Reply
 from llmlab.show.runs import badge
 from llmlab.show.view import View, card, folded
@@ -48,7 +49,7 @@ class Instructions(Layer):
         """Add to the system message, or begin with one."""
         system = [m["content"] for m in messages if m["role"] == "system"]
         others = [m for m in messages if m["role"] != "system"]
-        return [{"role": "system", "content": "\n\n".join([*system, self.text])}, *others]
+        return [{"role": "system", "content": "\n\n".join([*system, str(self.text)])}, *others]
 
 
 @dataclass
@@ -83,19 +84,19 @@ class Memory(Layer):
 
 @dataclass
 class Additions(Layer):
-    """Text put after the person's words, which the person did not write: a wish for style."""
+    """Text put after the person's words, which the person did not write: the date, a wish for style."""
 
     name = "additions to the prompt"
-    wish: str = "Answer briefly."
+    text: str
 
     def before(self, messages: list[Message]) -> list[Message]:
         """Extend the last user message."""
         *earlier, last = messages
-        return [*earlier, {**last, "content": f"{last['content']} {self.wish}"}]
+        return [*earlier, {**last, "content": f"{last['content']} {self.text}"}]
 
 
 class FollowUp(Layer):
-    """A second call that writes the question at the end. Asked for inside the prompt, a small model forgets it."""
+    """A second call that writes the question at the end. Asked for in the system message, a small model forgets it."""
 
     name = "follow-up question"
 
@@ -141,20 +142,32 @@ class ChatApp:
     layers: Sequence[Layer] = ()
     history: list[Message] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        for layer in self.layers:
+            if not isinstance(layer, Layer):
+                raise LabError(f"A ChatApp takes layers, such as FollowUp(), but {layer!r} is none; make one of it.")
+
     def messages(self, question: str) -> list[Message]:
         """What would be sent for this question; nothing is sent."""
         messages: list[Message] = [*self.history, {"role": "user", "content": question}]
         for layer in self.layers:
-            messages = layer.before(messages)
+            came = layer.before(messages)
+            if not (isinstance(came, list) and came and all(isinstance(m, dict) and "role" in m for m in came)):
+                raise LabError(f"`before` returns a list of messages, but that of {layer.name!r} gave {came!r}.")
+            messages = came
         return messages
 
     async def ask(self, question: str, **options: Any) -> Answer:
         """Send a question through the layers and keep both sides of the exchange; options go to `Model.chat`."""
+        if not question.strip():
+            raise LabError("A question has to have words, but this one is empty; nothing was sent.")
         reply = await self.model.chat(self.messages(question), **options)
         text, calls = reply.text, [reply]
         for layer in self.layers:
-            text, more = await layer.after(text, self.model)
-            calls += more
+            came = await layer.after(text, self.model)
+            if not (isinstance(came, tuple) and len(came) == 2):
+                raise LabError(f"`after` returns the text and a list of replies, but {layer.name!r} gave {came!r}.")
+            text, calls = came[0], calls + came[1]
         self.history += [{"role": "user", "content": question}, {"role": "assistant", "content": text}]
         for layer in self.layers:
             if isinstance(layer, Memory):

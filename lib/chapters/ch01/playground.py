@@ -13,7 +13,7 @@ from llmlab.llm.chat import Model
 from llmlab.show import runs, widgets
 from llmlab.show.view import View, compare
 
-MAX_TOKENS = 100  # an answer that is long enough to be compared, and soon there
+MAX_TOKENS = 60  # as in the chapter: an answer that is long enough to be compared, and soon there
 
 
 def playground(model: Model, layers: Sequence[Layer], question: str) -> widgets.Panel:
@@ -36,6 +36,9 @@ def playground(model: Model, layers: Sequence[Layer], question: str) -> widgets.
             request.value = f"<b>{escape(str(error))}</b>"
 
     async def ask() -> None:
+        if not text.value.strip():
+            said.value = "<b>Type a question first.</b>"
+            return
         said.value = "<i>asking …</i>"
         try:
             bare = await model.chat(text.value, max_tokens=MAX_TOKENS)

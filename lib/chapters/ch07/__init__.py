@@ -1,326 +1,189 @@
-"""Chapter 07: blog posts about the shop's products, in one call, by fixed code, and by a plan; with tools that fail.
+"""Chapter 07, measured: where a plan wins, where it loses, and what else could explain it."""
 
-A post is right when a program finds each fact in it, and no number that is not among the facts.
-"""
-
-from __future__ import annotations
-
-import json
-import re
+import asyncio
 import tempfile
-from collections.abc import Callable
-from dataclasses import replace
-from functools import wraps
-from inspect import isawaitable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from random import Random
 from typing import Any
 
-from llmlab import LabError, Model, ToolError, Trace
-from llmlab.agents import Agent, PlanAndAct, Run
-from llmlab.measure import Measured, Row, Task, compare
-from llmlab.tools import Tool, tool
-from shop import Shop
-from shop import world as shops
+from chapters.ch07.guide import PRODUCTS, Guide, all_facts, facts_in_database, goal, known, numbers
+from chapters.ch07.guide import facts_in_documents as facts_in_documents  # these for the notebook, and for chapter 10
+from chapters.ch07.guide import failing as failing
+from chapters.ch07.guide import faults as faults
+from chapters.ch07.guide import names as names
+from chapters.ch07.guide import states as states
+from llmlab import LabError, Model
+from llmlab.agents import Agent, PlanAndAct, Run, SingleStep, ToolLoop
+from llmlab.budget import Budget
+from llmlab.llm.chat import Message
+from llmlab.measure import Measured, Row, Told, cost_of, made_with
+from llmlab.tools import Tool, call_all, tool
+from shop import Shop, lay_out
 
-PRODUCTS = """green tea; oolong; black tea; chai; rooibos; mint tea; house blend; espresso beans; filter coffee;
-dark roast""".replace("\n", " ").split("; ")
-COLUMNS = ("fault", "variant")  # by which `llmlab measure` tells the rows apart
-GOAL = "Write a blog post about {} in two sections, with facts from the documents and the database, and check it at the end."
-WORDS = ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
-SALES = "SELECT MAX(price), SUM(quantity), COUNT(DISTINCT order_id) FROM items WHERE product = ?"
-
-
-def facts_in_documents(shop: Shop, product: str) -> list[str]:
-    """What the tables and lists of the documents say about a product."""
-    tea = re.search(rf"^\| {product} \| (\d+) \| (\d+) \| (\d+)", _text(shop, "brewing-tea"), re.M)
-    coffee = re.search(rf"^- {product}: (.+), (.+)$", _text(shop, "roasting"), re.M)
-    supplier = re.search(rf"^- \*\*(.+?)\*\*, ([^,:]+)[^*]*?\b{product}\b", _text(shop, "suppliers"), re.M)
-    facts = []
-    if tea:
-        facts = [f"{tea[1]} grams for a litre", f"water at {tea[2]} degrees", f"ready after {tea[3]} minutes"]
-    if coffee:
-        facts = [f"roasted for {coffee[1]}", f"roasted at {coffee[2]}"]
-    if supplier:
-        facts.append(f"from {supplier[1]} in {supplier[2]}")
-    return facts
-
-
-def facts_in_database(shop: Shop, product: str) -> list[str]:
-    """What the orders say about a product."""
-    [[price, sold, orders]] = shops.query(shop.db, SALES, [product]).rows
-    return [] if price is None else [f"price: {price:.2f} euros", f"sold this year: {sold} bags, in {orders} orders"]
+COLUMNS = ("task", "variant")  # by which `llmlab measure` tells the rows apart
+BUDGET = Budget(steps=70)  # for each agent and task
+WHOLE = (  # the words that did best of five, on the four teas of the notebook
+    "{} For each part, begin with a line '## ' and its name, then write two or three full sentences, with all these facts and "
+    "no others:\n{}"
+)
+TO_THE_END = "Do the whole task, one call after the other. Answer only when all of it is done."  # as in chapter 04
+PRICE = "What does {} cost?"
+GO_ON = "The task is not done yet. Go on."
+MORE = 4  # times that a loop is told to go on: then it may make more calls than plan and act
+CONTROLLED = 5  # guides that the controls get, too
+SIDE_BY_SIDE = 4  # tasks at a time: the model in the box has so many slots
+Way = Callable[[Model, Guide], Agent]
 
 
-def _text(shop: Shop, document: str) -> str:
-    return (shop.documents / f"{document}.md").read_text(encoding="utf-8")
+class Writer(PlanAndAct):
+    """Plan and act on a guide; the answer is the guide as it stands: no model has to write it once more."""
 
-
-def numbers(text: str) -> set[float]:
-    """The numbers in a text, in digits or words; not those that count the points of a list."""
-    text = re.sub(r"^\W*\d+[.)]\s", "", text, flags=re.M)
-    words = {float(i) for i, word in enumerate(WORDS, 2) if re.search(rf"\b{word}\b", text, re.I)}
-    return words | {float(n.replace(",", "")) for n in re.findall(r"\d[\d,]*(?:\.\d+)?", text)}
-
-
-def names(text: str) -> set[str]:
-    """The words with a capital letter in a fact."""
-    return set(re.findall(r"[A-Z]\w+", text))
-
-
-def faults(text: str, facts: list[str], allowed: list[str] | None = None) -> list[str]:
-    """What is wrong with a text that should hold these facts, and no numbers but theirs and the allowed ones, as advice."""
-    missing = [f for f in facts if not numbers(f) <= numbers(text) or not all(name in text for name in names(f))]
-    invented = numbers(text) - {n for f in [*facts, *(allowed or [])] for n in numbers(f)}
-    return [f"Add this fact: {f}." for f in missing] + [f"Take out the number {n:g}." for n in sorted(invented)]
-
-
-Spoil = Callable[[Tool], Tool]  # puts a tool that fails in the place of one that does not
-
-
-class Desk:
-    """What the tools of one post share: its product, the facts by source, headings, sections, what the check found.
-
-    With a file, the desk is there again after a restart: a run that goes on makes no finished tool call anew.
-    """
-
-    def __init__(self, model: Model, shop: Shop, file: Path | None = None):
-        self.model, self.shop, self.file = model, shop, file
-        self.product = ""
-        self.facts: dict[str, list[str]] = {}
-        self.headings: list[str] = []
-        self.sections: dict[int, str] = {}
-        self.advice: dict[int, str] = {}
-        if file and file.exists():
-            self.product, self.facts, self.headings, *texts = json.loads(file.read_text(encoding="utf-8"))
-            self.sections, self.advice = ({int(n): text for n, text in by_number.items()} for by_number in texts)
-
-    @property
-    def tools(self) -> list[Tool]:
-        """The five tools of a writer."""
-        return [
-            tool(f)
-            for f in (self.search_documents, self.ask_database, self.make_outline, self.write_section, self.check_post)
-        ]
-
-    def search_documents(self, product: str) -> str:
-        """Find facts about a product in the documents of the shop."""
-        return self._found("documents", product, facts_in_documents(self.shop, product))
-
-    def ask_database(self, product: str) -> str:
-        """Find the price and the sales of a product in the database."""
-        return self._found("database", product, facts_in_database(self.shop, product))
-
-    async def make_outline(self) -> list[str]:
-        """Make the outline from the facts: one heading for each section."""
-        if not self.facts:
-            raise ToolError("there are no facts yet; find some first")
-        lines = "\n".join("; ".join(facts) for facts in self.facts.values())
-        ask = f"Make an outline for a blog post about {self.product}. Answer with JSON: a heading for each line of facts.\n{lines}"
-        reply = await self.model.chat(ask, schema=outline_of(len(self.facts)))
-        self.headings = reply.json()["headings"]
-        self._keep()
-        return self.headings
-
-    async def write_section(self, number: int) -> str:
-        """Write one section of the outline, by its number (1, 2, …)."""
-        if not 1 <= number <= len(self.headings):
-            raise ToolError(f"the outline has {len(self.headings)} sections, but this is number {number}")
-        heading, facts = self.headings[number - 1], list(self.facts.values())[number - 1]
-        ask = section_prompt(self.product, heading, facts)
-        if number in self.advice:  # the check has found something
-            ask = f"Revise the text by this advice: {self.advice.pop(number)}\n\n{self.sections[number]}"
-        self.sections[number] = (await self.model.chat(ask, max_tokens=120)).text.strip()
-        self._keep()
-        return self.sections[number]
-
-    def check_post(self) -> str:
-        """Check that all sections are there and agree with the facts."""
-        known = [fact for facts in self.facts.values() for fact in facts]  # true in any section
-        for number, facts in enumerate(self.facts.values(), 1):
-            text = self.sections.get(number)
-            wrong = ["It is not written yet."] if text is None else faults(text, facts, known)
-            if wrong:
-                self.advice = {number: wrong[0]} if number in self.sections else {}
-                self._keep()
-                raise ToolError(f"section {number} has to be written again: {wrong[0]}")
-        return "The post agrees with the facts."
-
-    @property
-    def post(self) -> str:
-        """The sections that are written, under their headings."""
-        return "\n\n".join(f"{self.headings[n - 1]}\n{text}" for n, text in sorted(self.sections.items()))
-
-    def _found(self, source: str, product: str, facts: list[str]) -> str:
-        if not facts:
-            raise ToolError(f"nothing is known about {product!r}; products are {', '.join(PRODUCTS)}")
-        self.product, self.facts[source] = product, facts
-        self._keep()
-        return "; ".join(facts)
-
-    def _keep(self) -> None:
-        if self.file:
-            state = [self.product, self.facts, self.headings, self.sections, self.advice]
-            self.file.write_text(json.dumps(state), encoding="utf-8")
-
-
-def outline_of(points: int) -> dict[str, Any]:
-    """JSON schema of so many headings."""
-    headings = {"type": "array", "items": {"type": "string"}, "minItems": points, "maxItems": points}
-    return {
-        "type": "object",
-        "properties": {"headings": headings},
-        "required": ["headings"],
-        "additionalProperties": False,
-    }
-
-
-def section_prompt(product: str, heading: str, facts: list[str]) -> str:
-    """What asks the model for one section."""
-    listed = "\n".join(f"- {fact}" for fact in facts)
-    return f'Write the section "{heading}" about {product} in two to four sentences. Use all these facts and no others:\n{listed}'
-
-
-def failing(of: Tool, times: float) -> Tool:
-    """The same tool, but its first calls fail."""
-    failed = 0
-
-    @wraps(of.function)
-    async def function(*args: Any, **named: Any) -> Any:
-        nonlocal failed
-        if failed < times:
-            failed += 1
-            raise ToolError(f"{of.name} does not answer")
-        result = of.function(*args, **named)
-        return await result if isawaitable(result) else result
-
-    return replace(of, function=function)
-
-
-def states(trace: Trace) -> list[str]:
-    """How each step of a run went, from its trace: a line for each plan and each step."""
-    lines = []
-    for step in trace:
-        if step.kind == "event" and step.name == "plan":
-            names = ", ".join(planned["tool"] for planned in step.get("steps"))
-            lines.append(f"plan: {names} {step.get('wrong')}".strip())
-        if step.kind == "span" and step.name.startswith("step "):
-            tries = [s.status for s in trace.children(step.id) if s.kind == "tool"]
-            ended = "✓ done" if tries[-1:] == ["ok"] else "… broken off" if step.status != "ok" else "✗ failed"
-            lines.append(f"  {ended} (tool calls: {len(tries)}): {step.name}")
-    return lines
-
-
-class OneCall(Agent):
-    """All the facts in one prompt, and the whole post in one reply."""
-
-    name = "one call"
-
-    def __init__(self, model: Model, shop: Shop, **options: Any):
-        super().__init__(model, **options)
-        self.shop = shop
-
-    async def work(self, run: Run) -> None:
-        """Ask once."""
-        facts = "\n".join(f"- {fact}" for fact in all_facts(self.shop, product_in(run.task)))
-        ask = f"{run.task} Write two to four sentences for each section. Use all these facts and no others:\n{facts}"
-        run.answer = (await self.model.chat(ask, max_tokens=300)).text
-
-
-class PostWriter(PlanAndAct):
-    """Plan and act with a fresh desk in memory for each run; the answer is the post on it, as far as it is written."""
-
-    def __init__(self, model: Model, shop: Shop, spoil: Spoil | None = None, **options: Any):
-        super().__init__(model, **options)
-        self.shop, self.spoil = shop, spoil
-        self.last: Run | None = None  # to look into after a comparison, which keeps no runs
-
-    async def work(self, run: Run) -> None:
-        """Lay out a fresh desk, then plan and act."""
-        self.last = run
-        desk = run.notes["desk"] = Desk(self.model, self.shop)
-        self.tools = [self.spoil(t) if self.spoil else t for t in desk.tools]
-        try:
-            await super().work(run)
-        finally:
-            run.answer = desk.post
+    def __init__(self, model: Model, guide: Guide, **options: Any):
+        super().__init__(model, guide.tools, budget=BUDGET, **options)
+        self.guide = guide
 
     async def answer(self, run: Run, said: str) -> str:
-        """The post as it stands: no model has to write it again."""
-        return str(run.notes["desk"].post)
+        """The guide, as far as it is written."""
+        return self.guide.text
 
 
-class FixedSteps(PostWriter):
-    """The same tools in an order that a programmer has written down; each is tried twice, the check mended twice."""
+class PlanInPrompt(Writer):
+    """The same plan, but no program follows it: it stands in the prompt of a tool loop."""
 
-    name = "fixed steps"
+    async def work(self, run: Run) -> None:
+        """Plan, then let the loop have it."""
+        tools = "\n".join(f"- {tool.name}: {tool.description}" for tool in self.tools)
+        steps = await self.plan(run, self.prompt("plan", task=run.task, tools=tools))
+        listed = "\n".join(f"{number}. {step.tool}: {step.task}" for number, step in enumerate(steps, 1))
+        run.answer = str(await loop(self.model, self.guide, f"{TO_THE_END}\nThe plan:\n{listed}").run(run.task))
+
+
+class ToldToGoOn(ToolLoop):
+    """A tool loop that is told to go on when it ends, so many times: more calls, and no plan."""
+
+    async def work(self, run: Run) -> None:
+        """Observe, decide, act; when it answers, send it on."""
+        system, asked = ({"role": r, "content": c} for r, c in (("system", TO_THE_END), ("user", run.task)))
+        seen: list[Message] = [system, asked]
+        for _ in range(1 + MORE):
+            while (reply := await self.model.chat(seen, tools=self.tools)).tool_calls:
+                seen += [reply.message, *await call_all(reply.tool_calls, self.tools)]
+            run.answer = reply.text
+            seen += [reply.message, {"role": "user", "content": GO_ON}]
+
+
+class FixedSteps(Agent):
+    """The same tools in an order that a programmer has written down, each tried twice."""
+
+    def __init__(self, model: Model, guide: Guide):
+        super().__init__(model, guide.tools)
+        self.guide = guide
 
     async def work(self, run: Run) -> None:
         """Call one tool after the other."""
-        desk = Desk(self.model, self.shop)
-        tools = {t.name: self.spoil(t) if self.spoil else t for t in desk.tools}
-        product = product_in(run.task)
-        try:
-            await twice(tools["search_documents"], product=product)
-            await twice(tools["ask_database"], product=product)
-            await twice(tools["make_outline"])
-            for number in range(1, len(desk.headings) + 1):
-                await twice(tools["write_section"], number=number)
-            for _ in range(2):
-                if (await tools["check_post"].call({})).ok:
-                    return
-                await twice(tools["write_section"], number=next(iter(desk.advice)))
-            await twice(tools["check_post"])
-        finally:
-            run.answer = desk.post
+        section, overview, check = self.tools
+        for of, arguments in [*((section, {"product": p}) for p in self.guide.products), (overview, {}), (check, {})]:
+            if not (await of.call(arguments)).ok and not (last := await of.call(arguments)).ok:
+                raise LabError(f"A step has two tries, but {of.name} failed in both: {last.text}")
+        run.answer = self.guide.text
 
 
-async def twice(of: Tool, **arguments: Any) -> None:
-    """Call a tool, and once more if it fails. Raises LabError if it fails again."""
-    for _ in range(2):
-        result = await of.call(arguments)
-        if result.ok:
-            return
-    raise LabError(f"A step has two tries, but {of.name} failed in both: {result.text}")
+class OneCall(Agent):
+    """All the facts in one prompt, looked up and counted by a program; the whole guide in one reply."""
+
+    def __init__(self, model: Model, guide: Guide):
+        super().__init__(model)
+        self.guide = guide
+
+    async def work(self, run: Run) -> None:
+        """Ask for everything at once."""
+        run.answer = (await self.model.chat(whole(self.guide), max_tokens=700)).text
+        self.guide.read(run.answer)
 
 
-def product_in(task: str) -> str:
-    """The product that a task is about."""
-    return next(product for product in PRODUCTS if product in task)
+def whole(guide: Guide) -> str:
+    """The goal with all the facts, those of the overview too: what one call needs, for it gets no tools."""
+    facts = "\n".join(f"{part}: {'; '.join(guide.facts(part))}" for part in [*guide.products, "overview"])
+    return WHOLE.format(goal(guide.products), facts)
 
 
-def all_facts(shop: Shop, product: str) -> list[str]:
-    """The facts about a product, from both sources."""
-    return [*facts_in_documents(shop, product), *facts_in_database(shop, product)]
+def loop(model: Model, guide: Guide, system: str = TO_THE_END) -> ToolLoop:
+    """Chapter 04's agent, with the tools of the guide."""
+    return ToolLoop(model, guide.tools, prompts={"system": system}, budget=BUDGET)
 
 
-def tasks(shop: Shop, products: list[str], fault: str = "none") -> list[Task]:
-    """A post about each product; where the database is down for good, the facts in the documents are all there are."""
+TO_A_GUIDE: dict[str, Way] = {
+    "tool loop": loop,
+    "plan and act": Writer,
+    "fixed steps": FixedSteps,
+}
+CONTROLS: dict[str, Way] = {
+    "tool loop, told to go on": lambda model, guide: ToldToGoOn(model, guide.tools, budget=BUDGET),
+    "tool loop, plan in the prompt": PlanInPrompt,
+    "one call, facts given": OneCall,
+}
+TO_A_PRICE: dict[str, Way] = {
+    "one call with the tool": lambda model, guide: SingleStep(model, [look_up(guide.shop)], budget=BUDGET),
+    "tool loop": lambda model, guide: ToolLoop(model, [look_up(guide.shop)], budget=BUDGET),
+    "plan and act": lambda model, guide: PlanAndAct(model, [look_up(guide.shop)], budget=BUDGET),
+}
 
-    def task(product: str) -> Task:
-        facts = facts_in_documents(shop, product) if fault == "always" else all_facts(shop, product)
-        right = lambda run: not faults(str(run), facts)  # noqa: E731
-        return Task(f"{product}, fault {fault}", GOAL.format(product), right, {"fault": fault})
 
-    return [task(product) for product in products]
+def look_up(shop: Shop) -> Tool:
+    """The one tool that the question for a price needs."""
+
+    def look_up(product: str) -> str:
+        """Look up what is known about a product: its price, its sales, where it is from."""
+        return "; ".join(all_facts(shop, known(product)))
+
+    return tool(look_up)
 
 
-async def full(model: Model, told: Callable[[Row], None] | None = None) -> Measured:
-    """Ten posts by each variant; then with a database that fails once, and with one that always fails."""
-    rows = []
+def guides(number: int = 10, size: int = 4) -> list[list[str]]:
+    """The products of so many guides, drawn by chance, but the same ones every time. The first two were tried out before."""
+    return [Random(f"7 {n}").sample(PRODUCTS, size) for n in range(number)]
+
+
+def wrong_with(run: Run, guide: Guide) -> list[str]:
+    """What is wrong with what an agent has done: with the guide, or, where one price was asked for, with the answer."""
+    if guide.products[1:]:
+        return guide.faults()
+    price = facts_in_database(guide.shop, guide.products[0])[0]
+    return [] if numbers(price) <= numbers(str(run)) else [f"The answer lacks the {price}."]
+
+
+async def tried(
+    model: Model, shop: Shop, ways: Mapping[str, Way], wanted: Sequence[list[str]], told: Told = None
+) -> Measured:
+    """The guide to these products by each way, or, for a product alone, the question for its price; several at a time."""
+    free = asyncio.Semaphore(SIDE_BY_SIDE)
+
+    async def one(products: list[str], name: str, way: Way) -> Row:
+        guide = Guide(model, shop, products)
+        run = await way(model, guide).run(goal(products) if products[1:] else PRICE.format(products[0]))
+        wrong = wrong_with(run, guide)
+        about = {"task": "guide" if products[1:] else "price", "products": ", ".join(products), "variant": name}
+        row = {**about, "right": run.ok and not wrong, **cost_of(run), "written": len(guide.parts)}
+        row |= {"wrong": (run.why if not run.ok else "; ".join(wrong))[:200]}
+        del row["seconds"]  # several at a time
+        if told:
+            told(row)
+        return row
+
+    async def all_ways(products: list[str]) -> list[Row]:
+        async with free:
+            return [await one(products, *way) for way in ways.items()]
+
+    rows = await asyncio.gather(*(all_ways(products) for products in wanted))
+    return Measured([row for same in rows for row in same], made_with(model))
+
+
+async def full(model: Model, told: Told = None) -> Measured:
+    """Ten guides to four products and ten prices; some of the guides with the controls, too."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        shop = shops.lay_out(Path(folder) / "shop")
-        for fault, times in {"none": 0.0, "once": 1.0, "always": float("inf")}.items():
-
-            def spoil(of: Tool, times: float = times) -> Tool:
-                return failing(of, times) if of.name == "ask_database" else of
-
-            variants: dict[str, Agent] = {
-                "one call, facts given": OneCall(model, shop),
-                "fixed steps": FixedSteps(model, shop, spoil),
-                "plan and act": PostWriter(model, shop, spoil),
-            }
-            if fault != "none":
-                del variants["one call, facts given"]
-            done = await compare(model, variants, tasks(shop, PRODUCTS, fault), told)
-            rows += done.rows
-    return Measured(rows, done.about)
+        shop = lay_out(Path(folder) / "shop")
+        large = await tried(model, shop, TO_A_GUIDE, guides(), told)
+        small = await tried(model, shop, TO_A_PRICE, [[product] for product in PRODUCTS], told)
+        controlled = await tried(model, shop, CONTROLS, guides()[:CONTROLLED], told)
+    return Measured(large.rows + small.rows + controlled.rows, large.about)

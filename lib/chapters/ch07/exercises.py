@@ -12,7 +12,7 @@ import httpx2
 import openai
 
 from llmlab import Model, ToolError, Trace, settings
-from llmlab.agents import PlanAndAct
+from llmlab.agents import PlanAndAct, Run
 from llmlab.lesson import Check, Exercise
 from llmlab.tools import tool
 
@@ -61,41 +61,58 @@ async def _trouble(work: Any, model: Any) -> list[Check]:
         await water.call({"room": "the kitchen"})
         await telephone.call({"name": "Ciara"})
         await telephone.call({"name": "Kamil"})
-    found = work(trace)
+    nothing, found = work(calm), work(trace)
+    if not isinstance(found, dict):
+        return [(False, f"the names and their counts are wanted as a dictionary, and you returned {found!r}")]
     return [
-        (work(calm) == {}, "where no tool has failed, there is nothing to return"),
-        (isinstance(found, dict) and found.get("telephone") == 2, f"telephone failed twice, and you returned {found}"),
-        (isinstance(found, dict) and found.get("water") == 1, "water failed once of two times: the room is a number"),
+        (nothing == {}, f"where no tool has failed, there is nothing to return, and you returned {nothing!r}"),
+        (found.get("telephone") == 2, f"telephone failed twice, and you returned {found}"),
+        (found.get("water") == 1, f"water failed once of two times, for the room has to be a number: {found}"),
+        (set(found) <= {"telephone", "water"}, f"only tools are wanted, by their names: {found}"),
     ]
 
 
 async def _in_portions(work: Any, model: Any) -> list[Check]:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         runs = await work(PlanAndAct(_scripted(), [water]), TASK, Path(folder) / "rooms.jsonl")
+    if not isinstance(runs, list) or not all(isinstance(run, Run) for run in runs) or not runs:
+        return [(False, f"the list of all runs is wanted, and you returned {type(runs).__name__}")]
     calls = [step for run in runs for step in run.trace.of("model")]
-    paid = [step for step in calls if not step.resumed]
-    needed = len({step.key for step in calls})
+    paid, needed = len([step for step in calls if not step.resumed]), len({step.key for step in calls})
+    first = runs[0].trace.of("model") + runs[0].trace.of("tool")
     return [
-        (len(runs) > 1 and runs[0].stopped == "steps", "the first run has to be stopped by its budget of four steps"),
+        (
+            runs[0].stopped == "steps" and len(first) == 4,
+            f"the first run has to be stopped by its budget of four steps; it made {len(first)}, and is {runs[0].stopped}",
+        ),
         (runs[-1].ok, f"the last run has to be done, and it is {runs[-1].stopped}"),
         (all(not run.ok for run in runs[:-1]), "when a run is done, no further one is needed"),
-        (len(paid) == needed, f"there are {needed} different model calls, and {len(paid)} were paid"),
+        (
+            paid == needed and all(step.key for step in calls),
+            f"no call may be paid twice, and {paid} were paid; each run has to be saved in the same file",
+        ),
     ]
 
 
 async def _approved(work: Any, model: Any) -> list[Check]:
     shown: list[Any] = []
-    yes = await work(_scripted(), [water], lambda steps: shown.append(steps) or True).run(TASK)
+
+    def agree(steps: Any) -> bool:
+        shown.append(steps)
+        return True
+
+    yes = await work(_scripted(), [water], agree).run(TASK)
     no = await work(_scripted(), [water], lambda steps: False).run(TASK)
     happened = [step.name for step in yes.trace if step.name in ("approved", "water")]
+    events = [step.name for step in no.trace.of("event")]
+    asked = bool(shown) and isinstance(shown[0], list) and len(shown[0]) == 4
+    refused = "with a plan that is refused, the run has to stop with a LabError"
     return [
-        (bool(shown) and len(shown[0]) == 4, "`approve` has to be asked, with the list of four steps"),
+        (asked, "`approve` has to be asked, with the list of four steps"),
         (yes.ok, f"with a plan that is approved, the run has to be done, and it is {yes.stopped}"),
         (happened[:1] == ["approved"], "the event `approved` has to stand in the trace before the first tool call"),
-        (
-            no.stopped == "error",
-            f"with a plan that is refused, the run has to stop with an error, and it is {no.stopped}",
-        ),
+        ("approved" not in events, "a plan that is refused is not `approved` in the trace"),
+        (no.stopped == "error", f"{refused}, and it is {no.stopped}"),
         (not no.trace.of("tool"), "no tool may be called when the plan is refused"),
     ]
 

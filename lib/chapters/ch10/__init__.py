@@ -264,7 +264,7 @@ class Says(Agent):
     name = "says"
 
     def __init__(self, text: str = "…"):
-        super().__init__(None)  # type: ignore[arg-type]  # it asks no model
+        super().__init__(None)  # it asks no model
         self.text, self.asked = text, list[str]()
 
     async def work(self, run: Run) -> None:

@@ -165,13 +165,24 @@ class Office(Agent):
 THINK = "{task}\nThink step by step, then end with 'Answer:' and the answer."
 
 
+class Plans(PlanAndAct):
+    """Plan and act with the words and the length of a plan with which this chapter was measured."""
+
+    longest = 6
+    form = 'JSON: {"steps": [{"tool": "...", "task": "...", "needs": [...]}]}, where needs holds the numbers of '
+    prompts = PlanAndAct.prompts | {
+        "plan": f"Goal: {{task}}\nTools:\n{{tools}}\nWrite a plan as {form}earlier steps.",
+        "act again": "{ask}\n({error})",
+    }
+
+
 def agents(model: Model, shop: Shop) -> dict[str, Agent]:
     """The six, as their chapters built them; the same tools where they use tools, and the same budget."""
     three = tools(shop)
     return {
         "single step": SingleStep(model, three, budget=BUDGET),
         "chain of thought": Thinks(model, prompts={"task": THINK}, budget=BUDGET),
-        "plan and act": PlanAndAct(model, three, budget=BUDGET),
+        "plan and act": Plans(model, three, budget=BUDGET),
         "reflective": Mends(model, [], rounds=2, budget=BUDGET),
         "recursive": Splits(model, budget=BUDGET),
         "team": Office(model, three, budget=BUDGET),

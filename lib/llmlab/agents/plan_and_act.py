@@ -1,7 +1,4 @@
-"""First a plan in a checked shape, then its steps; a step that fails is tried again, then the rest is planned anew.
-
-After "Plan-and-Solve" (Wang and others, arXiv:2305.04091).
-"""
+"""First a plan in a checked shape, then its steps; what fails is tried again, then planned again (arXiv:2305.04091)."""
 
 import json
 from typing import Any
@@ -11,8 +8,7 @@ from pydantic import BaseModel
 from llmlab.agents.base import Agent, Run
 from llmlab.errors import LabError
 
-TRIES = 2  # of a step, before the rest is planned anew
-PLANS = 3  # in a run
+TRIES, PLANS = 2, 3  # of a step before the rest is planned again; plans in a run
 
 
 class Step(BaseModel):
@@ -27,41 +23,38 @@ class PlanAndAct(Agent):
     """Plans with the names of the tools, then lets the model call them one by one."""
 
     name = "plan and act"
+    longest = 10  # steps in a plan
     prompts = {
-        "plan": 'Goal: {task}\nTools:\n{tools}\nWrite a plan as JSON: {"steps": [{"tool": "...", "task": "...", '
-        '"needs": [...]}]}, where needs holds the numbers of earlier steps.',
+        "plan": 'Goal: {task}\nTools:\n{tools}\nWrite a plan as JSON: {"steps": [{"tool": "...", "task": "...", "needs": [...]}]}. '
+        "Each step calls one tool once, for one thing. Its task is a sentence that names this thing. "
+        "Its needs are the numbers of earlier steps whose results it uses: [] for none, [1, 2] for the first two.",
         "act": "{results}{task}",
-        "replan": "Goal: {task}\nTools:\n{tools}\nDone: {done}\nStep {number} ({tool}) failed: {error}\n"
-        'Plan the rest as JSON: {"steps": [{"tool": "...", "task": "...", "needs": [...]}]}, where needs holds the '
-        "numbers of steps of the new plan.",
+        "replan": "{ask}\nThe plan was: {plan}\nDone: {done}.\nStep {number} ({tool}) failed: {error}. "
+        "Plan the rest, without what is done, as JSON.",
         "answer": "{results}\n{task}",
         "plan again": "{ask}\nThis plan is wrong, {wrong}: {plan}",
-        "act again": "{ask}\n({error})",
+        "act again": "{ask}\n({error})\nCall {tool} again.",
     }
 
     async def work(self, run: Run) -> None:
         """Plan, act, mend, answer."""
         if not self.tools:
             raise LabError(f"A plan needs tools for its steps, but {self.name} has none; give it some.")
-        goal = {"task": run.task, "tools": "\n".join(f"- {tool.name}: {tool.description}" for tool in self.tools)}
+        offered = "\n".join(f"- {tool.name}: {tool.description}" for tool in self.tools)
         results: dict[int, str] = run.notes.setdefault("results", {})
-        plan, number = await self.plan(run, self.prompt("plan", **goal)), 1
+        plan, number = await self.plan(run, ask := self.prompt("plan", task=run.task, tools=offered)), 1
         while number <= len(plan):
             step = plan[number - 1]
-            error = await self.act(run, step, number)
-            if error is None:
+            if (error := await self.act(run, step, number)) is None:
                 run.answer, number = results[number], number + 1
                 continue
             if len(run.notes["plans"]) >= PLANS:
                 raise LabError(f"A run may plan {PLANS} times, but step {number} ({step.tool}) failed again: {error}")
             done = "; ".join(f"{plan[n - 1].task}: {text}" for n, text in results.items() if n < number) or "nothing"
-            failed = {"done": done, "number": number, "tool": step.tool, "error": error}
-            rest = await self.plan(run, self.prompt("replan", **goal, **failed))
-            # The new plan counts its steps from 1, behind those that are done. What stands in the place of the failed
-            # step gets what that step needed: a new plan has no numbers for finished steps.
-            for i, new in enumerate(rest):
-                new.needs = [*([] if i else step.needs), *(n + number - 1 for n in new.needs)]
-            plan[number - 1 :] = rest
+            was = json.dumps({"steps": [each.model_dump() for each in plan]})
+            failed = {"plan": was, "done": done, "number": number, "tool": step.tool, "error": error}
+            rest = await self.plan(run, self.prompt("replan", ask=ask, **failed))
+            plan[number - 1 :] = behind(plan[: number - 1], step, rest)
         run.answer = await self.answer(run, "\n".join(f"{step.task}: {results[i]}" for i, step in enumerate(plan, 1)))
 
     async def answer(self, run: Run, said: str) -> str:
@@ -72,16 +65,14 @@ class PlanAndAct(Agent):
         """A plan that keeps to the tools and looks only back; asked for twice, then given up."""
         names = [tool.name for tool in self.tools]
         for _ in range(TRIES):
-            reply = await self.model.chat(ask, schema=plan_schema(names))
+            reply = await self.model.chat(ask, schema=plan_schema(names, self.longest))
             steps, wrong = read_plan(reply.text, names)
             run.trace.event("plan", steps=[step.model_dump() for step in steps], wrong=wrong)
             if not wrong:
-                run.notes.setdefault("plans", []).append([step.model_copy() for step in steps])
+                run.notes.setdefault("plans", []).append([*steps])
                 return steps
             ask = self.prompt("plan again", ask=ask, wrong=wrong, plan=reply.text)
-        raise LabError(
-            f"A plan uses the tools {', '.join(names)} and only earlier steps, but {wrong}; reword the task."
-        )
+        raise LabError(f"The model wrote no plan that can be followed in {TRIES} tries: {wrong}; reword the task.")
 
     async def act(self, run: Run, step: Step, number: int) -> str | None:
         """Do one step, twice if needed; its result goes into the notes, what went wrong comes back."""
@@ -98,19 +89,28 @@ class PlanAndAct(Agent):
                     results[number] = result.text
                     return None
                 error = result.text if result else f"the model did not call {tool.name}"
-                asked = self.prompt("act again", ask=ask, error=error)
+                asked = self.prompt("act again", ask=ask, error=error, tool=tool.name)
         return error
 
 
-def plan_schema(tools: list[str]) -> dict[str, Any]:
-    """JSON schema of a plan of one to six steps over these tools."""
-    kinds = {
-        "tool": {"type": "string", "enum": tools},
-        "task": {"type": "string"},
-        "needs": {"type": "array", "items": {"type": "integer"}},
-    }
+def behind(finished: list[Step], failed: Step, rest: list[Step]) -> list[Step]:
+    """The steps of a new plan that are not finished, numbered on; the first one gets what the failed step needed, too."""
+    place = {(step.tool, step.task): number for number, step in enumerate(finished, 1)}
+    left, moved = list[Step](), list[int]()
+    for step in rest:
+        if not (old := place.get((step.tool, step.task))):
+            needs = [*([] if left else failed.needs), *(moved[n - 1] for n in step.needs)]
+            left.append(Step(tool=step.tool, task=step.task, needs=needs))
+        moved.append(old or len(finished) + len(left))
+    return left
+
+
+def plan_schema(tools: list[str], most: int = 6) -> dict[str, Any]:
+    """JSON schema of a plan over these tools, of one step or more."""
+    numbers = {"type": "array", "items": {"type": "integer"}}
+    kinds = {"tool": {"type": "string", "enum": tools}, "task": {"type": "string"}, "needs": numbers}
     step = {"type": "object", "properties": kinds, "required": [*kinds], "additionalProperties": False}
-    steps = {"type": "array", "minItems": 1, "maxItems": 6, "items": step}
+    steps = {"type": "array", "minItems": 1, "maxItems": most, "items": step}
     return {"type": "object", "properties": {"steps": steps}, "required": ["steps"], "additionalProperties": False}
 
 
