@@ -161,7 +161,13 @@ async def test_what_is_declared_is_not_asked_for_and_what_is_missing_is_said_bef
         await model.can("flight")
     with pytest.raises(MissingCapability, match=r"do json_schema, but stub-model offers tools; .*LLMLAB_CAPABILITIES"):
         await model.chat("Hi", schema=Fruit)
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
+    for message in ({"role": "user", "content": [picture]}, {"content": [{"text": "?", "type": "text"}, picture]}):
+        with pytest.raises(MissingCapability, match="do vision"):
+            await model.chat([message])
     assert stub.asked == []
+    await model.chat('What does {"type": "image_url"} mean?')
+    assert len(stub.asked) == 1
 
 
 @pytest.mark.parametrize(

@@ -91,3 +91,13 @@ def test_a_break_of_a_rule_is_found_and_nothing_else(cell: str, fault: str | Non
     found = faults(book([*GOOD[:3], cell, *GOOD[3:]]), "[links]")
     assert [each.startswith(str(fault)) for each in found] == [True] * bool(fault), found
     assert len(faults(book([*GOOD, *GOOD * 14]), "[link]")) == 2  # its length, its last line
+
+
+def test_the_readme_lists_every_chapter_with_its_question_and_its_minutes() -> None:
+    text = (settings.ROOT / "README.md").read_text(encoding="utf-8")
+    told = re.findall(r"(?m)^\| \[(\d\d)\]\((.+?)\) \| (.+?) \| (\d+) \+ (\d+) min \|$", text)
+    rows = json.loads((settings.DATA / "chapters.json").read_text(encoding="utf-8"))
+    assert told == [
+        (row["id"][:2], f"notebooks/{row['id']}.ipynb", row["question"], str(row["reading"]), str(row["exercising"]))
+        for row in rows
+    ]

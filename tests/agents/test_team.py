@@ -98,6 +98,7 @@ def broken(text: str) -> str:
         (lambda: member("analyst", Says(crashing)), "analyst crashed (ZeroDivisionError: division by zero)"),
         (lambda: member("analyst", accept=broken), "analyst crashed (KeyError"),
         (lambda: member("analyst", Says("a very long text"), accept=short), "no usable result: it is too long"),
+        (lambda: member("analyst", accept=lambda text: False), "accept returns what is wrong with a result, or ''"),
         (
             lambda: member("analyst", SingleStep(Script("").model, budget=Budget(steps=0))),
             "analyst stopped: The budget",

@@ -111,6 +111,8 @@ class Team(Agent):
                 if not done.ok:
                     return "failure", f"{member.name} stopped: {done.why}"
                 wrong = member.accept(str(done)) if member.accept else ""
+                if isinstance(wrong, bool):
+                    raise TypeError("accept returns what is wrong with a result, or '', but returned a bool")
             except Exception as crash:  # whatever a member's own code does, the others go on
                 return "failure", f"{member.name} crashed ({type(crash).__name__}: {crash})"
             if not wrong:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import re
 import time
@@ -89,6 +90,8 @@ class Model:
         if schema is not None:
             body["response_format"] = _response_format(schema)
             self._need("json_schema")
+        if '"type": "image_url"' in json.dumps(body["messages"], default=str):  # in a text, these quotes are escaped
+            self._need("vision")
         body = whole_letters({**body, **more})
         into = trace.current() or self.trace
         with into.step("model", "chat", **self._attributes("chat", self._fitted(body))) as step:
@@ -130,9 +133,7 @@ class Model:
     async def can(self, capability: str) -> bool:
         """Whether the model can do this: declared (LLMLAB_CAPABILITIES), known, or found out by one small request."""
         if capability not in settings.CAPABILITIES:
-            raise SettingsError(
-                f"A capability is one of {', '.join(settings.CAPABILITIES)}, not {capability!r}; correct the name."
-            )
+            raise SettingsError(f"A capability is one of {', '.join(settings.CAPABILITIES)}, not {capability!r}.")
         if capability not in self.abilities:
             self.abilities[capability] = False if self.declared else await capabilities.probe(self, capability)
         return self.abilities[capability]
