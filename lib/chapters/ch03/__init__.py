@@ -1,16 +1,18 @@
 """Chapter 03: three products in miniature, each around a model that nobody here trained, and what the check of one gains.
 
-`eyes` describes a picture, `teacher` makes a language lesson, `desk` helps with a document; `german` is what the check reads.
+`eyes` describes a picture, `teacher` makes a language lesson, `desk` helps with a document; `spanish` is what the check reads.
 """
 
 from __future__ import annotations
 
 import asyncio
+import csv
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
 from chapters.ch03.teacher import Made, Slot, make, slots, unchecked
+from llmlab import settings
 from llmlab.llm.chat import Message, Model
 from llmlab.measure import Measured, Row, Told, made_with, share
 from llmlab.show.view import View, table_of
@@ -23,7 +25,10 @@ FIRST, CHECKED, UNTOLD, CONTROL = (
     "as many calls, no check",
 )
 SIDE_BY_SIDE = 4  # requests at a time: the model in the box has so many slots
-LIVE, FULL = {"each": 2, "seed": 3}, {"each": 10, "seed": 16}
+READ = (
+    settings.DATA / "lesson" / "read.tsv"
+)  # every exercise of the full measurement, read without its variant and check
+LIVE, FULL = {"each": 3, "seed": 3}, {"each": 10, "seed": 16}
 
 
 def row_of(variant: str, made: Made, drafts: int | None = None) -> Row:
@@ -31,7 +36,7 @@ def row_of(variant: str, made: Made, drafts: int | None = None) -> Row:
     some = made.drafts[:drafts]
     last, spent = some[-1], [draft.reply for draft in some]
     tokens = sum(reply.input_tokens + reply.output_tokens for reply in spent)
-    written = f"{last.item.german} | {last.item.english}" if last.item else last.reply.text[:100]
+    written = f"{last.item.spanish} | {last.item.english}" if last.item else last.reply.text[:100]
     about = {"variant": variant, "kind": made.slot.kind, "task": f"{made.slot.topic}: {made.slot.what}"}
     counted = {"right": not last.fault, "calls": len(some), "tokens": tokens}
     return {**about, **counted, "fault": last.fault, "answer": written}
@@ -65,20 +70,42 @@ async def tried(model: Model, some: Sequence[Slot], told: Told = None, untold: b
 
 
 async def full(model: Model, told: Told = None) -> Measured:
-    """Thirty exercises, ten of each kind, in all ways."""
+    """Twenty exercises, ten of each kind, in all ways."""
     return await tried(model, slots(**FULL), told)
 
 
+def verdicts() -> dict[tuple[str, str], str]:
+    """What a reader found wrong with each exercise ("" if nothing), by what it had to practise and what was written."""
+    with READ.open(encoding="utf-8", newline="") as file:
+        return {(row["task"], row["answer"]): row["wrong"] for row in csv.DictReader(file, delimiter="\t")}
+
+
+def shown(row: Row) -> bool:
+    """Whether the learner gets to see it: what fails a check is not shown."""
+    return bool(row["right"] or row["variant"] not in (CHECKED, UNTOLD))
+
+
 def delivered(measured: Measured) -> View:
-    """For each way: the exercises that are right, the wrong ones that reach the learner, and those that were given up."""
-    rows = []
+    """For each way: what passes the check, what the learner is shown, how much of that the reader found right, the calls."""
+    rows, read = [], verdicts()
     for (variant,), same in measured.by("variant").items():
-        right, of = sum(row["right"] for row in same), len(same)
-        gated = variant in (CHECKED, UNTOLD)  # what does not pass is not shown
-        calls = sum(row["calls"] for row in same)
-        rows.append([variant, share(right, of), 0 if gated else of - right, of - right if gated else 0, calls])
-    head = ["variant", "right (95 %)", "wrong, and shown", "given up", "calls"]
+        found = [read.get((row["task"], row["answer"])) for row in same if shown(row)]
+        right, passed = sum(wrong == "" for wrong in found), sum(row["right"] for row in same)
+        counts = ["not read"] * 2 if None in found else [f"{right}/{len(found)}", share(right, len(same))]
+        rows.append([variant, f"{passed}/{len(same)}", len(found), *counts, sum(row["calls"] for row in same)])
+    head = ["variant", "passes the check", "shown", "right of those shown", "right of all (95 %)", "calls"]
     return table_of(head, rows, measured.label)
+
+
+def missed(measured: Measured) -> View:
+    """What passed the check, and the reader found wrong all the same."""
+    rows, read = dict[tuple[str, str], str](), verdicts()
+    for row in measured.rows:
+        wrong = read.get((row["task"], row["answer"]))
+        if row["right"] and wrong:
+            rows[row["task"], row["answer"]] = wrong
+    head = ["to practise", "passed the check", "what the reader found"]
+    return table_of(head, [[*key, wrong] for key, wrong in rows.items()], measured.label)
 
 
 def typed_and_sent(requests: Mapping[str, tuple[str, Sequence[Message]]]) -> View:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 
-_ONES = "uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciséis diecisiete".split()
-_TENS = "treinta cuarenta cincuenta sesenta setenta ochenta noventa".split()
-_TWENTIES = "veintiuno veintidós veintitrés veinticuatro veinticinco veintiséis veintisiete veintiocho veintinueve".split()
-NUMBERS: dict[str, int] = {
-    word: n for n, word in enumerate([*_ONES, "dieciocho", "diecinueve", "veinte", *_TWENTIES], 1)
-}
-for _ten, _word in enumerate(_TENS, 3):
-    NUMBERS |= {_word: 10 * _ten} | {f"{_word} y {one}": 10 * _ten + n for n, one in enumerate(_ONES[:9], 1)}
+_LOW = (
+    "uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciséis diecisiete dieciocho"
+)
+_LOW += " diecinueve veinte veintiuno veintidós veintitrés veinticuatro veinticinco veintiséis veintisiete veintiocho"
+_TENS = "treinta cuarenta cincuenta sesenta setenta ochenta noventa"
+NUMBERS: dict[str, int] = {word: n for n, word in enumerate([*_LOW.split(), "veintinueve"], 1)}
+for _ten, _word in enumerate(_TENS.split(), 3):
+    NUMBERS |= {_word: 10 * _ten} | {f"{_word} y {one}": 10 * _ten + n for n, one in enumerate(_LOW.split()[:9], 1)}
 for _word in [word for word in NUMBERS if word.endswith("uno")]:  # before a noun: veintiún libros, veintiuna tazas
     NUMBERS |= {_word[:-1] + "a": NUMBERS[_word], _word[:-3] + ("ún" if " " not in _word else "un"): NUMBERS[_word]}
 del NUMBERS["ún"]

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import csv
 import random
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from html import escape
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from chapters.ch03 import german
-from llmlab import settings
+from chapters.ch03 import spanish
 from llmlab.errors import LabError, ModelError
 from llmlab.llm.chat import Message, Model, Reply
 from llmlab.show.view import QUIET, View
 
-WORDS = settings.DATA / "lesson" / "words.tsv"
 TRIES, MOST_TOKENS, WARM = 4, 100, 0.7
 TOPICS = {
-    "time": ("the train", "breakfast", "the shop", "a film", "the bus", "lunch", "a concert", "the German class"),
+    "time": ("the train", "breakfast", "the shop", "a film", "the bus", "lunch", "a concert", "the Spanish class"),
     "number": ("the price of a book", "a page of a book", "someone's age", "a house number", "guests", "a bus line"),
 }
-KINDS = ("plural", "time", "number")
+KINDS = ("time", "number")
 ASK = (
-    "Write an example sentence for beginners of German. Topic: {topic}. It says {what}, in words, without digits.\n"
-    "Reply as JSON with the fields german (the sentence) and english (its translation, with the number in digits)."
+    "Write an example sentence for beginners of Spanish. Topic: {topic}. It says {what}, in words, without digits.\n"
+    "Reply as JSON with the fields spanish (the sentence) and english (its translation, with the number in digits)."
 )
 AGAIN = "{fault} Write the exercise again."
 UNCHECKED = "Look over the exercise, and write it again without mistakes."
@@ -38,16 +34,7 @@ class Item(BaseModel):
     """What the model writes."""
 
     model_config = ConfigDict(extra="forbid")
-    german: str
-    english: str
-
-
-@dataclass(frozen=True)
-class Word:
-    """A noun with its article, its plural, and that in English."""
-
-    german: str
-    plural: str
+    spanish: str
     english: str
 
 
@@ -58,56 +45,43 @@ class Slot:
     kind: str
     topic: str
     value: int
-    word: Word | None = None
 
     def __post_init__(self) -> None:
-        last = german.HALF_DAY - 1 if self.kind == "time" else 99
-        if self.kind not in KINDS or self.value not in range(1, last + 1) or (self.kind == "plural") != bool(self.word):
+        last = spanish.HALF_DAY - 1 if self.kind == "time" else 99
+        if self.kind not in KINDS or self.value not in range(1 if self.kind == "time" else 2, last + 1):
             raise LabError(
-                f"A slot is a time (in minutes after twelve, 1 to {german.HALF_DAY - 1}), a number (1 to 99) or a plural "
-                f"(1 to 99, with its Word), but got {self.kind!r}, {self.value!r}, {self.word!r}."
+                f"A slot is a time (in minutes after twelve, 1 to {spanish.HALF_DAY - 1}) or a number (2 to 99), "
+                f"but got {self.kind!r}, {self.value!r}."
             )
 
     @property
     def key(self) -> str:
         """What the learner has to understand, in digits."""
-        return german.clock(self.value) if self.kind == "time" else str(self.value)
+        return spanish.clock(self.value) if self.kind == "time" else str(self.value)
 
     @property
     def what(self) -> str:
         """The same in the words of the prompt."""
-        if self.word:
-            return f"{self.key} {self.word.english} (plural of: {self.word.german})"
         return f"the {self.kind} {self.key}"
-
-
-@lru_cache
-def words() -> list[Word]:
-    """The word list in data/lesson."""
-    with WORDS.open(encoding="utf-8", newline="") as file:
-        return [Word(**row) for row in csv.DictReader(file, delimiter="\t")]
 
 
 def slots(each: int, seed: int) -> list[Slot]:
     """So many slots of each kind; the same ones for the same seed."""
     rng = random.Random(seed)
-    nouns = [Slot("plural", "the shop", rng.randint(2, 12), word) for word in rng.sample(words(), each)]
-    times = [Slot("time", rng.choice(TOPICS["time"]), t) for t in rng.sample(range(65, german.HALF_DAY, 5), 3 * each)]
+    times = [Slot("time", rng.choice(TOPICS["time"]), t) for t in rng.sample(range(65, spanish.HALF_DAY, 5), 3 * each)]
     times = [slot for slot in times if slot.value % 60][:each]
     numbers = [Slot("number", rng.choice(TOPICS["number"]), n) for n in rng.sample(range(21, 100), each)]
-    return [*nouns, *times, *numbers]
+    return [*times, *numbers]
 
 
 def fault(slot: Slot, item: Item) -> str:
     """What is wrong with an exercise, in a sentence that its writer can use; empty if a program finds nothing."""
-    if re.search(r"\d", item.german):
-        return "The German sentence has digits; write them as words."
-    said = german.times(item.german) if slot.kind == "time" else german.numbers(item.german)
+    if re.search(r"\d", item.spanish):
+        return "The Spanish sentence has digits; write them as words."
+    said = spanish.times(item.spanish) if slot.kind == "time" else spanish.numbers(item.spanish)
     if set(said) != {slot.value}:
-        other = [german.clock(n) if slot.kind == "time" else str(n) for n in said if n != slot.value]
-        return f"The German sentence says {' and '.join(other) or f'no {slot.kind}'}, but has to say {slot.key}."
-    if slot.word and slot.word.plural.lower() not in german.words(item.german):
-        return f"The plural of {slot.word.german} is missing or wrong in the German sentence."
+        heard = [spanish.clock(n) if slot.kind == "time" else str(n) for n in said]
+        return f"The Spanish sentence says {' and '.join(heard) or f'no {slot.kind}'}, but has to say {slot.key}."
     other = [digits for digits in re.findall(r"\d+(?::\d+)?", item.english) if digits != slot.key]
     if other:
         return f"The English sentence says {' and '.join(other)}, but has to say {slot.key}."
@@ -153,7 +127,7 @@ async def draft(model: Model, slot: Slot, messages: Sequence[Message], turn: int
     try:
         item = reply.parse(Item)
     except ModelError:
-        return Draft(reply, None, "The reply has to be JSON with the fields german and english.")
+        return Draft(reply, None, "The reply has to be JSON with the fields spanish and english.")
     return Draft(reply, item, fault(slot, item))
 
 
@@ -183,18 +157,9 @@ async def unchecked(model: Model, slot: Slot, rounds: int, begun: Draft | None =
     return made
 
 
-def question(slot: Slot, item: Item) -> str:
-    """What the learner sees: a sentence to understand, or, for a plural, one with a gap."""
-    if not slot.word:
-        return f"{item.german} Which {slot.kind}, in digits?"
-    gap = re.sub(rf"\b{slot.word.plural}\b", "____", item.german, flags=re.IGNORECASE)
-    return f"{gap} ({slot.word.german})"
-
-
 def right(slot: Slot, answer: str) -> bool:
     """Whether the learner's answer is right."""
-    wanted = slot.word.plural if slot.word else slot.key
-    return answer.strip().casefold() == wanted.casefold()
+    return answer.strip() == slot.key
 
 
 def lesson_card(lesson: Sequence[Made]) -> View:
@@ -202,8 +167,8 @@ def lesson_card(lesson: Sequence[Made]) -> View:
     lines, texts = [], []
     for made in lesson:
         if made.item:
-            ask, wanted = question(made.slot, made.item), made.slot.word.plural if made.slot.word else made.slot.key
-            behind = f"{wanted}: {made.item.german} {made.item.english}"
+            ask = f"{made.item.spanish} Which {made.slot.kind}, in digits?"
+            behind = f"{made.slot.key}: {made.item.english}"
             hidden = f"<details><summary style='{QUIET}'>answer</summary>{escape(behind)}</details>"
             lines.append(f"<li>{escape(ask)}{hidden}</li>")
             texts.append(f"{ask} [{behind}]")
