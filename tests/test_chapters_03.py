@@ -142,6 +142,8 @@ async def test_what_is_rejected_goes_back_with_the_reason_until_it_passes_or_the
     assert [body["temperature"] for body in asked] == [0, teacher.WARM, teacher.WARM]
     assert (len(never.drafts), never.item, never.ok) == (3, None, False)
     assert [len(body["messages"]) for body in stub.asked[-2:]] == [1, 1]
+    assert [m["role"] for m in teacher.asked(TIME, solved=True)] == ["user", "assistant", "user", "assistant", "user"]
+    assert [teacher.fault(*solved) for solved in teacher.SOLVED] == ["", ""]
     card = teacher.lesson_card([made, never, fresh]).text
     assert "El tren sale a las nueve y media. Which time, in digits? [9:30" in card
     assert "3 exercises asked for, 8 calls, 7 drafts rejected, 2 given up" in card
@@ -174,11 +176,11 @@ def test_what_the_learner_gets_is_counted_by_the_reader_not_by_the_check(
     measured = ch03.Measured(rows)
     ch03.READ.write_text("task\tanswer\twrong\nt\ta\tthe number\nt\tb\t\nt\tc\tthe verb\n", encoding="utf-8")
     first, checked = (" ".join(line.split()) for line in ch03.delivered(measured).text.splitlines()[1:3])
-    assert first == "first draft 1/2 2 1/2 1/2 (9–91 %) 4"
-    assert checked == "check, reason told 1/2 1 0/1 0/2 (0–66 %) 4"
+    assert first == "first draft 1/2 (9–91 %) 2 1/2 1/2 (9–91 %) 4"
+    assert checked == "check, reason told 1/2 (9–91 %) 1 0/1 0/2 (0–66 %) 4"
     assert " ".join(ch03.missed(measured).text.splitlines()[1].split()) == "t c the verb"
     ch03.READ.write_text("task\tanswer\twrong\n", encoding="utf-8")
-    assert ch03.delivered(measured).text.count("not read") == 4
+    assert "right" not in ch03.delivered(measured).text, "nobody has read it"
 
 
 def test_every_kept_exercise_that_a_learner_would_see_was_read() -> None:
@@ -306,6 +308,7 @@ def page(tmp_path: Path) -> Path:
         ("You have 30 days.", ["gone: a@b.example"]),
         ("You have 30 days; write to a@c.example.", ["gone: a@b.example", "new: a@c.example"]),
         ("  ", ["nothing is left"]),
+        ("Bring it back within 30 days, to a@b.example.\n", ["nothing has changed"]),
     ],
 )
 def test_a_rewriting_that_changes_facts_is_suspicious(new: str, found: list[str]) -> None:
@@ -331,6 +334,9 @@ async def test_only_the_passage_changes_and_only_when_a_person_accepts(page: Pat
         for wrong in ("We pay within 7 days.", "days", " "):
             with pytest.raises(LabError, match="stand once"):
                 await work.rewrite(wrong, "shorter")
+        page.write_text(" \n", encoding="utf-8")
+        with pytest.raises(LabError, match="is empty, and a model"):
+            await work.ask("What does it say?")
         page.write_text("Only this.", encoding="utf-8")
         await work.ask("What does it say?")
         await model.aclose()

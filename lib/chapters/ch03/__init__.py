@@ -24,6 +24,7 @@ FIRST, CHECKED, UNTOLD, CONTROL = (
     "check, from the start",
     "as many calls, no check",
 )
+SHOWN, SHOWN_CHECKED = "solved examples, first draft", "solved examples, check, reason told"
 SIDE_BY_SIDE = 4  # requests at a time: the model in the box has so many slots
 READ = (
     settings.DATA / "lesson" / "read.tsv"
@@ -71,7 +72,18 @@ async def tried(model: Model, some: Sequence[Slot], told: Told = None, untold: b
 
 async def full(model: Model, told: Told = None) -> Measured:
     """Twenty exercises, ten of each kind, in all ways."""
-    return await tried(model, slots(**FULL), told)
+    plain, examples = await tried(model, slots(**FULL), told), await with_examples(model, slots(**FULL), told)
+    return Measured([*plain.rows, *examples.rows], plain.about)
+
+
+async def with_examples(model: Model, some: Sequence[Slot], told: Told = None) -> Measured:
+    """Each slot again, by a prompt with two solved exercises in it: the first draft, and what the check makes of it."""
+    checked = await all_of(some, lambda slot: make(model, slot, solved=True))
+    rows = [row_of(SHOWN, made, 1) for made in checked] + [row_of(SHOWN_CHECKED, made) for made in checked]
+    if told:
+        for row in rows:
+            told(row)
+    return Measured(rows, made_with(model))
 
 
 def verdicts() -> dict[tuple[str, str], str]:
@@ -82,19 +94,20 @@ def verdicts() -> dict[tuple[str, str], str]:
 
 def shown(row: Row) -> bool:
     """Whether the learner gets to see it: what fails a check is not shown."""
-    return bool(row["right"] or row["variant"] not in (CHECKED, UNTOLD))
+    return bool(row["right"] or row["variant"] not in (CHECKED, UNTOLD, SHOWN_CHECKED))
 
 
 def delivered(measured: Measured) -> View:
     """For each way: what passes the check, what the learner is shown, how much of that the reader found right, the calls."""
     rows, read = [], verdicts()
+    known = all((row["task"], row["answer"]) in read for row in measured.rows if shown(row))
     for (variant,), same in measured.by("variant").items():
         found = [read.get((row["task"], row["answer"])) for row in same if shown(row)]
         right, passed = sum(wrong == "" for wrong in found), sum(row["right"] for row in same)
-        counts = ["not read"] * 2 if None in found else [f"{right}/{len(found)}", share(right, len(same))]
-        rows.append([variant, f"{passed}/{len(same)}", len(found), *counts, sum(row["calls"] for row in same)])
-    head = ["variant", "passes the check", "shown", "right of those shown", "right of all (95 %)", "calls"]
-    return table_of(head, rows, measured.label)
+        judged = [f"{right}/{len(found)}", share(right, len(same))] if known else []
+        rows.append([variant, share(passed, len(same)), len(found), *judged, sum(row["calls"] for row in same)])
+    judged = ["right of those shown", "right of all (95 %)"] if known else []  # a new run is read by nobody
+    return table_of(["variant", "passes the check (95 %)", "shown", *judged, "calls"], rows, measured.label)
 
 
 def missed(measured: Measured) -> View:

@@ -34,7 +34,9 @@ def doubts(old: str, new: str) -> list[str]:
     """What a program finds suspicious in a rewriting; the list is empty if nothing."""
     before, after = set(facts(old)), set(facts(new))
     found = [f"gone: {fact}" for fact in sorted(before - after)] + [f"new: {fact}" for fact in sorted(after - before)]
-    return found if new.strip() else ["nothing is left"]
+    if new.strip() in ("", old.strip()):
+        return ["nothing has changed" if new.strip() else "nothing is left"]
+    return found
 
 
 def sentences(text: str) -> str:
@@ -53,7 +55,10 @@ class Document(Layer):
     def before(self, messages: list[Message]) -> list[Message]:
         """The first message gets the document."""
         first, *others = messages
-        return [{**first, "content": f"{first['content']}\n\n{self.file.read_text(encoding='utf-8')}"}, *others]
+        text = self.file.read_text(encoding="utf-8")
+        if not text.strip():
+            raise LabError(f"{self.file.name} is empty, and a model would make up what it says; nothing was sent.")
+        return [{**first, "content": f"{first['content']}\n\n{text}"}, *others]
 
 
 @dataclass

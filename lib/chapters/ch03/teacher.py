@@ -88,9 +88,24 @@ def fault(slot: Slot, item: Item) -> str:
     return ""
 
 
-def asked(slot: Slot) -> list[Message]:
-    """The request for an exercise."""
-    return [{"role": "user", "content": ASK.format(topic=slot.topic, what=slot.what)}]
+SOLVED = (  # two exercises as they should be, for a prompt that shows instead of only saying
+    (
+        Slot("number", "a bill", 24),
+        Item(spanish="La cuenta es de veinticuatro euros.", english="The bill is 24 euros."),
+    ),
+    (
+        Slot("time", "a party", 260),
+        Item(spanish="La fiesta empieza a las cuatro y veinte.", english="The party starts at 4:20."),
+    ),
+)
+
+
+def asked(slot: Slot, solved: bool = False) -> list[Message]:
+    """The request for an exercise; if wanted, after two solved ones."""
+    before: list[Message] = []
+    for other, item in SOLVED if solved else ():
+        before += [*asked(other), {"role": "assistant", "content": item.model_dump_json()}]
+    return [*before, {"role": "user", "content": ASK.format(topic=slot.topic, what=slot.what)}]
 
 
 @dataclass
@@ -131,12 +146,14 @@ async def draft(model: Model, slot: Slot, messages: Sequence[Message], turn: int
     return Draft(reply, item, fault(slot, item))
 
 
-async def make(model: Model, slot: Slot, tries: int = TRIES, told: bool = True, begun: Draft | None = None) -> Made:
+async def make(
+    model: Model, slot: Slot, tries: int = TRIES, told: bool = True, begun: Draft | None = None, solved: bool = False
+) -> Made:
     """Ask, check, and ask again with the reason (or, if it is not `told`, from the start) until it passes or tries end.
 
-    `begun` is a first draft that is there already.
+    `begun` is a first draft that is there already; with `solved`, two solved exercises go before the request.
     """
-    made, messages = Made(slot), asked(slot)
+    made, messages = Made(slot), asked(slot, solved)
     for turn in range(tries):
         last = begun if begun and not turn else await draft(model, slot, messages, turn)
         made.drafts.append(last)
