@@ -26,9 +26,7 @@ FIRST, CHECKED, UNTOLD, CONTROL = (
 )
 SHOWN, SHOWN_CHECKED = "solved examples, first draft", "solved examples, check, reason told"
 SIDE_BY_SIDE = 4  # requests at a time: the model in the box has so many slots
-READ = (
-    settings.DATA / "lesson" / "read.tsv"
-)  # every exercise of the full measurement, read without its variant and check
+READ = settings.DATA / "lesson" / "read.tsv"  # what a reader found in the full measurement
 LIVE, FULL = {"each": 3, "seed": 3}, {"each": 10, "seed": 16}
 
 
@@ -72,18 +70,13 @@ async def tried(model: Model, some: Sequence[Slot], told: Told = None, untold: b
 
 async def full(model: Model, told: Told = None) -> Measured:
     """Twenty exercises, ten of each kind, in all ways."""
-    plain, examples = await tried(model, slots(**FULL), told), await with_examples(model, slots(**FULL), told)
-    return Measured([*plain.rows, *examples.rows], plain.about)
+    return await tried(model, slots(**FULL), told)
 
 
-async def with_examples(model: Model, some: Sequence[Slot], told: Told = None) -> Measured:
+async def with_examples(model: Model, some: Sequence[Slot]) -> list[Row]:
     """Each slot again, by a prompt with two solved exercises in it: the first draft, and what the check makes of it."""
     checked = await all_of(some, lambda slot: make(model, slot, solved=True))
-    rows = [row_of(SHOWN, made, 1) for made in checked] + [row_of(SHOWN_CHECKED, made) for made in checked]
-    if told:
-        for row in rows:
-            told(row)
-    return Measured(rows, made_with(model))
+    return [row_of(SHOWN, made, 1) for made in checked] + [row_of(SHOWN_CHECKED, made) for made in checked]
 
 
 def verdicts() -> dict[tuple[str, str], str]:
