@@ -56,7 +56,7 @@ def test_the_lists_are_complete_and_beginning_a_chapter_is_kept(monkeypatch: pyt
     found = [import_module(f"chapters.{folder.parent.name}.exercises").EXERCISES for folder in folders]
     assert [exercise.id for each in found for exercise in each] == NAMES
     monkeypatch.setenv("LLMLAB_CHAPTER", "")
-    assert "Before this: 00_start_here. Teaching: 40 minutes" in text_of(lesson.chapter("01"))
+    assert "Before this: 00_start_here. Teaching: 45 minutes" in text_of(lesson.chapter("01"))
     assert lesson.kept()["opened"] == {os.environ["LLMLAB_CHAPTER"]: True} == {"01_api_vs_app": True}
 
 

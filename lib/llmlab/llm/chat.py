@@ -156,7 +156,7 @@ class Model:
 
     def _need(self, capability: str) -> None:
         if not self.abilities.get(capability, not self.declared):
-            able = [c for c, yes in self.abilities.items() if yes] or ["nothing beyond text"]
+            able = sorted(c for c, yes in self.abilities.items() if yes) or ["nothing beyond text"]
             raise MissingCapability(
                 f"This cell needs a model that can do {capability}, but {self.name} offers {', '.join(able)}; connect "
                 f"another one (README, “Use another model”), or declare it in LLMLAB_CAPABILITIES if it can."
