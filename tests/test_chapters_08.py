@@ -113,14 +113,14 @@ async def test_all_is_measured_on_the_standard_model_and_judges_of_other_sizes_g
 ) -> None:
     whole = await ch08.full(Writer(WRONG))
     counts = {part: len(rows) for (part,), rows in whole.by("part").items()}
-    assert counts == {"rounds": 810, "review": 60, "posts": 6, "judge": 32 + 16}
+    assert counts == {"rounds": 810, "review": 60, "posts": 6, "judge": 32 + 8}
     monkeypatch.setattr(ch08, "kept", lambda chapter: [whole])
     other = Writer('{"meets": false')
     other.name = "another"
     judged = await ch08.full(other)
-    assert len(judged.rows) == 48
+    assert len(judged.rows) == 40
     lines = ch08.agreement(Measured([{"model": "tiny", **row} for row in judged.rows])).text.splitlines()
-    assert [line.split()[1:3] for line in lines[1:]] == [["sentences", "16/32"], ["queries", "16/16"]]
+    assert [line.split()[1:3] for line in lines[1:]] == [["sentences", "16/32"], ["queries", "8/8"]]
 
 
 def test_half_of_the_judged_sentences_meet_their_criterion_and_what_a_program_can_tell_is_labelled_right() -> None:
@@ -136,7 +136,8 @@ def test_half_of_the_judged_sentences_meet_their_criterion_and_what_a_program_ca
 
 
 @pytest.mark.parametrize(
-    ("said", "agrees"), [('{ "meets": true,', True), ('{\n"meets": false', False), ("Yes.", False)]
+    ("said", "agrees"),
+    [('{ "meets": true,', True), ('{"meets":true,"sc', True), ('{\n"meets": false', False), ("Yes.", False)],
 )
 async def test_a_judge_that_gives_no_verdict_does_not_agree(said: str, agrees: bool) -> None:
     writer = Writer(said)

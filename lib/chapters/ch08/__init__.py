@@ -32,7 +32,7 @@ REVIEWED = 30  # queries that the model reviews itself
 ROUNDS = 2  # further tries
 MOST, FOUND = 120, 100  # tokens of a query, and of what a review finds
 SIDE_BY_SIDE = 4  # requests at a time: the model in the box has so many slots
-EACH = 16  # right and wrong queries for the judges
+EACH = 8  # right and wrong queries for the judges
 OLD = 40  # questions of chapter 05
 HELD = 4  # with every fourth question the prompts were worded; the others are measured
 TASK = (
@@ -232,7 +232,7 @@ def laid_out() -> Iterator[Path]:
 
 
 def drafts(db: Path, rows: Sequence[Row]) -> list[judging.Judged]:
-    """For judges: sixteen first drafts that are right (with the columns in sight) and sixteen that are wrong (without)."""
+    """For judges: eight first drafts that are right (with the columns in sight) and eight that are wrong (without)."""
     known = {question.number: question for question in questions(db)}
     right = [(row["task"], row["first"]) for row in rows if row["variant"] == "its own review" and row["before"]]
     first = [row for row in rows if row["part"] == "rounds" and row["variant"] == MESSAGE and row["round"] == 0]

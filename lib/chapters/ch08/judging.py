@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from llmlab.measure import Row
 
 Judged = tuple[str, str, bool]  # a criterion, a text, and whether the text meets it
 QUERY = "It is a SQLite query that answers"
-VERDICT = 8  # tokens: the verdict begins with whether the text meets the criterion, and the rest is not waited for
+VERDICT = 16  # tokens: the verdict begins with whether the text meets the criterion, and the rest is not waited for
 
 
 def texts() -> list[Judged]:
@@ -25,8 +26,9 @@ def texts() -> list[Judged]:
 async def meets(model: Model, criterion: str, text: str) -> bool | None:
     """Whether the judge says that a text meets a criterion; None where it says neither."""
     asked = Reflective.prompts["judge"].replace("{criterion}", criterion).replace("{text}", text)
-    said = (await model.chat(asked, schema=Verdict, max_tokens=VERDICT)).text
-    return True if '"meets": true' in said else False if '"meets": false' in said else None
+    reply = await model.chat(asked, schema=Verdict, max_tokens=VERDICT)
+    said = re.search(r'"meets"\s*:\s*(true|false)', reply.text)
+    return said[1] == "true" if said else None
 
 
 async def all_of(model: Model, cases: Sequence[Judged]) -> list[Row]:
