@@ -85,7 +85,7 @@ def alone(path: Path) -> Iterator[None]:
     """Hold a file for one run of this process; raises LabError while another run writes to it."""
     path = path.resolve()
     if path in _writing:
-        raise LabError(f"A saved run has a file of its own, but another one writes to {path.name}; choose another.")
+        raise LabError(f"A saved run needs a file of its own, but another run is writing to {path.name}; take another.")
     _writing.add(path)
     try:
         yield
